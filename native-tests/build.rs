@@ -1,0 +1,79 @@
+//! Writes the compile-time form of the API list for `tests/api.rs`, and its planted defects for
+//! the doc tests of this package. The list is mio's; both packages here build from this file.
+
+#[path = "api/assertions.rs"]
+mod assertions;
+
+use std::path::PathBuf;
+use std::{env, fs};
+
+/// Wrong lines, each as it would stand in the list after the line that opens its impl. None of
+/// them may compile, or the assertions would let a defect of that kind through.
+const PLANTED: &[(&str, &str)] = &[
+    ("a missing module", "pub mod mio::nowhere"),
+    ("a missing type", "pub struct mio::Socket"),
+    (
+        "a missing method",
+        "impl mio::Waker\npub fn mio::Waker::wait(&self) -> core::option::Option<()>",
+    ),
+    (
+        "an argument more",
+        "impl mio::Poll\npub fn mio::Poll::new(u32) -> std::io::error::Result<mio::Poll>",
+    ),
+    (
+        "another receiver",
+        "impl mio::Events\npub fn mio::Events::clear(self)",
+    ),
+    (
+        "another return type",
+        "impl mio::Events\npub fn mio::Events::capacity(&self) -> u32",
+    ),
+    (
+        "a generic function listed as a plain one",
+        "impl mio::net::UnixStream\npub fn mio::net::UnixStream::connect(std::path::PathBuf) \
+         -> std::io::error::Result<mio::net::UnixStream>",
+    ),
+    (
+        "a plain function listed as a generic one",
+        "impl mio::Poll\npub fn mio::Poll::new<P: core::convert::AsRef<std::path::Path>>() \
+         -> std::io::error::Result<mio::Poll>",
+    ),
+    (
+        "a function that is not const",
+        "impl mio::Interest\npub const fn mio::Interest::remove(self, mio::Interest) \
+         -> core::option::Option<mio::Interest>",
+    ),
+    (
+        "a missing trait impl",
+        "impl core::clone::Clone for mio::Waker",
+    ),
+    (
+        "another associated type",
+        "impl<'a> core::iter::traits::collect::IntoIterator for &'a mio::Events\n\
+         pub type &'a mio::Events::Item = mio::event::Event",
+    ),
+    (
+        "a constant of another type",
+        "impl mio::Interest\npub const mio::Interest::READABLE: mio::Token",
+    ),
+    ("another tuple field", "pub struct mio::Token(pub u64)"),
+];
+
+fn main() {
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
+    let list = include_str!("api/linux.txt");
+    let code = assertions::generate(list).unwrap_or_else(|fault| panic!("api/linux.txt: {fault}"));
+    fs::write(out.join("api.rs"), code).expect("OUT_DIR is writable");
+    fs::write(out.join("planted.md"), planted()).expect("OUT_DIR is writable");
+}
+
+/// One `compile_fail` block per planted defect, and the list's own lines once as the control.
+fn planted() -> String {
+    let mut text = String::new();
+    for (name, lines) in PLANTED {
+        let code = assertions::generate(lines).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        text += &format!("The checker finds {name}:\n```compile_fail\n{code}\n```\n");
+    }
+    let control = assertions::generate(include_str!("api/linux.txt")).expect("checked above");
+    text + &format!("It finds nothing in the list itself:\n```\n{control}\n```\n")
+}

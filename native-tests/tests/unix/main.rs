@@ -1,0 +1,48 @@
+//! What mio has on Unix alone: Unix sockets, pipes, foreign descriptors, and the ways in and out
+//! of this library for a descriptor.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod datagram;
+mod handle;
+mod pipe;
+mod stream;
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::{env, fs, process};
+
+use mio::Interest;
+
+const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// A socket's path, which is in the folder for passing files because that one's name is short:
+/// a Unix address has room for 107 bytes.
+struct SocketPath(PathBuf);
+
+impl SocketPath {
+    fn new() -> SocketPath {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        SocketPath(env::temp_dir().join(format!("mio-test-{}-{number}", process::id())))
+    }
+
+    /// The same path as it stands in an address.
+    fn address(&self) -> std::os::unix::net::SocketAddr {
+        std::os::unix::net::SocketAddr::from_pathname(&self.0).expect("a short path")
+    }
+}
+
+impl Drop for SocketPath {
+    fn drop(&mut self) {
+        // A test that never bound it has nothing to remove.
+        let _ = fs::remove_file(&self.0);
+    }
+}
+
+/// An address in the kernel's own namespace, of this process and test.
+fn abstract_address(name: &str) -> std::os::unix::net::SocketAddr {
+    use std::os::linux::net::SocketAddrExt;
+    let name = format!("mio-test-{}-{name}", process::id());
+    std::os::unix::net::SocketAddr::from_abstract_name(name).expect("a short name")
+}

@@ -1,0 +1,16 @@
+//! The library's own files, and the tests beside them, since what they test is private.
+
+#[path = "../../../../../src/sys/wasi/table.rs"]
+mod table;
+#[path = "../../../../../src/sys/wasi/wait.rs"]
+mod wait;
+
+mod faults;
+mod host;
+mod order;
+
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub struct Event {
+    pub token: crate::Token,
+    pub ready: crate::ready::Ready,
+}

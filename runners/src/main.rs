@@ -1,0 +1,81 @@
+//! The command line of this project: it prepares what a guest needs, builds guests, runs them in
+//! WasmEdge, and holds the demo and the test command. `.cargo/config.toml` gives its parts their
+//! short names (`cargo demo`, `cargo suite`, `cargo guest`).
+
+mod demo;
+mod features;
+mod guest;
+mod host;
+mod imports;
+mod prepare;
+mod process;
+mod progress;
+mod project;
+mod run;
+mod suite;
+mod version;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Prepares, builds and runs WebAssembly guests in WasmEdge.
+#[derive(Debug, Parser)]
+#[command(name = "runners", version)]
+struct Cli {
+    /// The host that runs guests: `wasmedge` (found or prepared), or a path to one.
+    #[arg(long, global = true, env = "MIO_WASI_HOST", default_value = "wasmedge")]
+    host: String,
+    #[command(subcommand)]
+    command: Job,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    /// Find or fetch the wasm32-wasip1 target and WasmEdge, and say where they are.
+    Prepare,
+    /// Run a guest in WasmEdge; this process becomes the host's process.
+    Run(run::Options),
+    /// Compile a module ahead of time for the host, as `wasmedge compile` does.
+    Compile {
+        /// The module.
+        wasm: PathBuf,
+        /// Where the compiled guest goes; its name ends in `.so`.
+        so: PathBuf,
+    },
+    /// Cargo for wasm32-wasip1, with cargo's own arguments: `cargo guest build --release`.
+    Guest {
+        /// What cargo is to do.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
+    /// Serve real TCP and UDP clients from a guest inside WasmEdge, and count what went through.
+    Demo,
+    /// Every test there is: natively, and in each WasmEdge that can be had.
+    Suite(suite::Options),
+    /// Check every combination of the library's features, natively and for wasm32-wasip1.
+    Features,
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    dispatch(&cli).unwrap_or_else(|error| {
+        eprintln!("error: {error:?}");
+        ExitCode::FAILURE
+    })
+}
+
+fn dispatch(cli: &Cli) -> Result<ExitCode> {
+    match &cli.command {
+        Job::Prepare => prepare::report(&cli.host),
+        Job::Run(options) => run::run(&cli.host, options),
+        Job::Compile { wasm, so } => run::compile(&cli.host, wasm, so),
+        Job::Guest { args } => guest::main(&cli.host, args),
+        Job::Demo => demo::main(&cli.host),
+        Job::Suite(options) => suite::main(&cli.host, options),
+        Job::Features => features::main(),
+    }
+}

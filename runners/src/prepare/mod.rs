@@ -1,0 +1,104 @@
+//! What a guest needs, found or fetched: a toolchain for wasm32-wasip1 and a WasmEdge.
+//!
+//! What is installed comes first; then `rustup target add` for the target; then Debian's packages,
+//! unpacked under `target/prepared`. Nothing is installed outside this project's folder but by
+//! rustup. `MIO_WASI_PREPARE=debian` leaves rustup out. One process prepares at a time, and a folder
+//! counts only when its last step has left a mark in it.
+
+mod apt;
+mod compiler;
+mod debian;
+mod mark;
+mod rustc;
+mod standard;
+mod toolchain;
+mod wasmedge;
+
+use std::process::ExitCode;
+
+use anyhow::{Error, Result, anyhow};
+
+pub use toolchain::Toolchain;
+pub use wasmedge::{Wanted, all as hosts};
+
+use crate::host::Host;
+use crate::project;
+
+/// The name that means: whichever WasmEdge can be found or had.
+pub const ANY_HOST: &str = "wasmedge";
+
+/// The toolchain that builds guests.
+pub fn toolchain() -> Result<Toolchain> {
+    toolchain::find_or_make()
+}
+
+/// The host called `name`: a path, or `wasmedge`.
+pub fn host(name: &str) -> Result<Host> {
+    wasmedge::find_or_fetch(name)
+}
+
+/// Both; when both fail, one error tells of both.
+pub fn both(name: &str) -> Result<(Toolchain, Host)> {
+    match (toolchain(), host(name)) {
+        (Ok(toolchain), Ok(host)) => Ok((toolchain, host)),
+        (Err(error), Ok(_)) | (Ok(_), Err(error)) => Err(error),
+        (Err(toolchain), Err(host)) => Err(two_missing(&toolchain, &host)),
+    }
+}
+
+fn two_missing(first: &Error, second: &Error) -> Error {
+    anyhow!("two things are missing.\n\n1. {first:?}\n\n2. {second:?}")
+}
+
+/// `runners prepare`: says what there is.
+pub fn report(name: &str) -> Result<ExitCode> {
+    let (toolchain, host) = both(name)?;
+    println!("target   {} by {toolchain}", project::TARGET);
+    println!("host     {host} at {}", host.program.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+/// What was tried in vain, and what the user can do: the shape of every error of this module.
+#[derive(Debug)]
+struct Missing {
+    thing: String,
+    tried: Vec<(String, Error)>,
+    remedy: String,
+}
+
+impl Missing {
+    fn into_error(self) -> Error {
+        let mut text = format!("{} is missing.", self.thing);
+        for (way, error) in &self.tried {
+            let reason = format!("{error:#}").replace('\n', "\n      ");
+            text.push_str(&format!("\n   tried {way}:\n      {reason}"));
+        }
+        text.push_str("\n   To get it: ");
+        text.push_str(&self.remedy.replace('\n', "\n   "));
+        anyhow!(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_thing_says_what_was_tried_and_what_to_do() {
+        let missing = Missing {
+            thing: "The moon".into(),
+            tried: vec![("a ladder".into(), anyhow!("too short").context("climbing failed"))],
+            remedy: "build a rocket.".into(),
+        };
+        let text = missing.into_error().to_string();
+        assert!(text.starts_with("The moon is missing."), "{text}");
+        assert!(text.contains("tried a ladder:\n      climbing failed: too short"), "{text}");
+        assert!(text.ends_with("To get it: build a rocket."), "{text}");
+    }
+
+    #[test]
+    fn two_missing_things_are_told_together() {
+        let text = two_missing(&anyhow!("no target"), &anyhow!("no host")).to_string();
+        assert!(text.contains("1. no target") && text.contains("2. no host"), "{text}");
+    }
+}

@@ -1,0 +1,190 @@
+//! std for wasm32-wasip1 built by the user's own rustc, from Debian's source package of the same
+//! version. Programs are then ordinary stable Rust: only std itself is built with unstable flags.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+use super::debian::{Debian, link, script};
+use super::mark::{self, Folder, Lock};
+use super::rustc::Rustc;
+use super::toolchain::Toolchain;
+use crate::progress::Step;
+use crate::project::{self, TARGET};
+use crate::version::is_release;
+use crate::process;
+
+/// Where a release's source may be, the smallest lists first.
+const SUITES: [&str; 4] = ["trixie-backports", "sid", "experimental", "trixie"];
+/// An older wasi-libc lacks symbols that std's debug builds import: they come out as `env.*`.
+const LIBC_SUITE: &str = "sid";
+/// What rustup keeps beside std: the start files and the C library.
+const SELF_CONTAINED: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
+const CRATES: &str = "-Zbuild-std=core,alloc,std,panic_abort,panic_unwind,proc_macro,test";
+
+fn folder(rustc: &Rustc) -> Folder {
+    let depends = format!("{}{}", rustc.verbose, rustc.sysroot.display());
+    Folder::new(&format!("std-{}", rustc.release), &depends)
+}
+
+fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
+    Toolchain {
+        name: format!("rustc {} with a std built from Debian's source", rustc.release),
+        rustc: Some(folder.join("rustc")),
+        rustdoc: Some(folder.join("rustdoc")),
+        sysroot: Some(folder.to_path_buf()),
+        linker: None,
+    }
+}
+
+pub fn find(rustc: &Rustc) -> Option<Toolchain> {
+    let folder = folder(rustc);
+    folder.is_ready().then(|| toolchain(rustc, &folder.path))
+}
+
+pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
+    if !rustc.has_linker() {
+        bail!("rustc {} has no linker for WebAssembly (rust-lld)", rustc.release);
+    }
+    let folder = folder(rustc);
+    folder.fill(lock, |path| {
+        let source = fetch_source(debian, rustc, path)?;
+        fetch_libc(debian, path)?;
+        build(rustc, path, &source)
+    })?;
+    Ok(toolchain(rustc, &folder.path))
+}
+
+/// Unpacks the source of exactly this release; its folder is the answer.
+fn fetch_source(debian: &Debian, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
+    let step = Step::start(format!("fetching the source of Rust {} from Debian", rustc.release));
+    let mut reasons = Vec::new();
+    for name in SUITES {
+        step.detail(name);
+        match fetch_source_from(debian, name, rustc, path) {
+            Ok(source) => {
+                step.done(name);
+                return Ok(source);
+            }
+            Err(error) => reasons.push(format!("{error:#}")),
+        }
+    }
+    step.give_up();
+    // Without a network every suite fails alike; one reason is enough.
+    reasons.dedup_by_key(|reason| reason.split("Err:").nth(1).map(str::to_string));
+    bail!("{}", reasons.join("\n"))
+}
+
+fn fetch_source_from(debian: &Debian, suite: &str, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
+    let lists = debian.suite(suite)?;
+    let versions = lists.versions("rust-src")?;
+    let version = versions.iter().find(|version| is_release(version, &rustc.release));
+    let Some(version) = version else {
+        let has = if versions.is_empty() { "none".into() } else { versions.join(", ") };
+        bail!("Debian {suite} has no rust-src {} (it has {has})", rustc.release);
+    };
+    let tree = path.join("source");
+    lists.unpack(&[&format!("rust-src={version}")], &tree)?;
+    let sources = fs::read_dir(tree.join("root/usr/src")).context("rust-src holds no source")?;
+    let source = sources.flatten().map(|entry| entry.path());
+    let source = source.into_iter().find(|path| path.join("library/std").is_dir());
+    source.context("rust-src holds no std")
+}
+
+/// Brings the C library into the new sysroot.
+fn fetch_libc(debian: &Debian, path: &Path) -> Result<()> {
+    install_libc(debian, path, &path.join("lib/rustlib").join(TARGET).join("lib/self-contained"))
+}
+
+/// Fetches wasi-libc by way of the folder `by`, and puts its files into `into`.
+pub fn install_libc(debian: &Debian, by: &Path, into: &Path) -> Result<()> {
+    let step = Step::start(format!("fetching wasi-libc from Debian {LIBC_SUITE}"));
+    let tree = by.join("wasi-libc");
+    if let Err(error) = debian.suite(LIBC_SUITE).and_then(|s| s.unpack(&["wasi-libc"], &tree)) {
+        step.give_up();
+        return Err(error);
+    }
+    mark::create(into)?;
+    for file in SELF_CONTAINED {
+        let from = tree.join("root/usr/lib").join(TARGET).join(file);
+        let to = into.join(file);
+        fs::copy(&from, &to).with_context(|| format!("wasi-libc has no {file}"))?;
+    }
+    fs::rename(tree.join("packages.txt"), by.join("wasi-libc.txt"))?;
+    fs::remove_dir_all(&tree)?;
+    step.done("done");
+    Ok(())
+}
+
+/// Makes `path` a sysroot: the toolchain's own files by a link, the target's std built here.
+fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
+    let rustlib = path.join("lib/rustlib");
+    mark::create(&rustlib.join("src"))?;
+    link(&rustc.sysroot.join("lib/rustlib").join(&rustc.host), &rustlib.join(&rustc.host))?;
+    link(source, &rustlib.join("src/rust"))?;
+    for program in ["rustc", "rustdoc"] {
+        let real = rustc.sysroot.join("bin").join(program);
+        let words = [&*real.to_string_lossy(), "--sysroot", &*path.to_string_lossy()];
+        script(&path.join(program), &words)?;
+    }
+    let step = Step::start(format!("building std for {TARGET} by rustc {}", rustc.release));
+    let built = cargo_build(path).and_then(|()| collect(path, &rustlib));
+    match built {
+        Ok(()) => step.done("done"),
+        Err(_) => step.give_up(),
+    }
+    built?;
+    fs::rename(path.join("source/packages.txt"), path.join("rust-src.txt"))?;
+    fs::remove_file(rustlib.join("src/rust"))?;
+    for used_up in ["source", "build"] {
+        fs::remove_dir_all(path.join(used_up))?;
+    }
+    Ok(())
+}
+
+fn cargo_build(path: &Path) -> Result<()> {
+    let build = path.join("build");
+    mark::create(&build.join("src"))?;
+    fs::write(build.join("src/lib.rs"), "#![no_std]\n")?;
+    // A workspace of its own: the folder lies inside the project's.
+    let manifest = "[package]\nname = \"make-std\"\nedition = \"2021\"\n\n[workspace]\n";
+    fs::write(build.join("Cargo.toml"), manifest)?;
+    let mut cargo = project::cargo();
+    cargo.current_dir(&build).args(["build", "--release", "--lib", "--target", TARGET, CRATES]);
+    cargo.env("RUSTC", path.join("rustc")).env("RUSTC_BOOTSTRAP", "1");
+    cargo.env("CARGO_TARGET_DIR", build.join("target"));
+    without_build_settings(&mut cargo);
+    process::quiet(&mut cargo)?;
+    Ok(())
+}
+
+/// The user's flags and wrappers are meant for the user's crates.
+fn without_build_settings(cargo: &mut Command) {
+    for name in [
+        "RUSTFLAGS",
+        "CARGO_ENCODED_RUSTFLAGS",
+        "CARGO_BUILD_RUSTFLAGS",
+        "CARGO_BUILD_TARGET",
+        "RUSTC_WRAPPER",
+        "RUSTC_WORKSPACE_WRAPPER",
+    ] {
+        cargo.env_remove(name);
+    }
+}
+
+/// Moves the built libraries to where rustc looks for them.
+fn collect(path: &Path, rustlib: &Path) -> Result<()> {
+    let libraries = rustlib.join(TARGET).join("lib");
+    mark::create(&libraries)?;
+    let built = path.join("build/target").join(TARGET).join("release/deps");
+    for entry in fs::read_dir(&built).context("the build of std left nothing")? {
+        let file = entry?.path();
+        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
+            fs::copy(&file, libraries.join(&name))?;
+        }
+    }
+    Ok(())
+}

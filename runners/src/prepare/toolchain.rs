@@ -1,0 +1,130 @@
+//! The toolchain that builds guests: the user's own if it can, else one that is made to.
+
+use std::env;
+use std::fmt;
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use super::debian::Debian;
+use super::mark::Lock;
+use super::rustc::Rustc;
+use super::{Missing, compiler, standard};
+use crate::process;
+use crate::project::TARGET;
+use crate::progress::Step;
+
+/// How cargo is made to build for wasm32-wasip1.
+#[derive(Debug, Clone, Default)]
+pub struct Toolchain {
+    pub name: String,
+    /// Empty when the user's own toolchain will do as it is.
+    pub rustc: Option<PathBuf>,
+    pub rustdoc: Option<PathBuf>,
+    pub sysroot: Option<PathBuf>,
+    pub linker: Option<PathBuf>,
+}
+
+impl Toolchain {
+    /// Makes `cargo` use it, for this target by default.
+    pub fn apply(&self, cargo: &mut Command) {
+        cargo.env("CARGO_BUILD_TARGET", TARGET);
+        let variables = [
+            ("RUSTC", &self.rustc),
+            ("RUSTDOC", &self.rustdoc),
+            // Clippy's driver takes the place of rustc and asks for the sysroot by this.
+            ("SYSROOT", &self.sysroot),
+            ("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.linker),
+        ];
+        for (name, value) in variables {
+            if let Some(value) = value {
+                cargo.env(name, value);
+            }
+        }
+    }
+}
+
+impl fmt::Display for Toolchain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)
+    }
+}
+
+/// Whether rustup is to be left out.
+fn debian_only() -> Result<bool> {
+    match env::var("MIO_WASI_PREPARE").as_deref() {
+        Err(_) | Ok("") => Ok(false),
+        Ok("debian") => Ok(true),
+        Ok(other) => bail!("MIO_WASI_PREPARE is {other:?}; it may only be `debian`, or not be set"),
+    }
+}
+
+pub fn find_or_make() -> Result<Toolchain> {
+    let debian_only = debian_only()?;
+    let rustc = Rustc::ask()?;
+    if let Some(found) = find(&rustc) {
+        return Ok(found);
+    }
+    let lock = Lock::take()?;
+    if let Some(found) = find(&rustc) {
+        return Ok(found);
+    }
+    let mut tried = Vec::new();
+    if !debian_only {
+        match rustup(&rustc) {
+            Ok(found) => return Ok(found),
+            Err(error) => tried.push(("`rustup target add`".to_string(), error)),
+        }
+    }
+    match Debian::find() {
+        Ok(debian) => {
+            match standard::make(&debian, &rustc, &lock) {
+                Ok(made) => return Ok(made),
+                Err(error) => tried.push(("Debian's rust-src for this rustc".into(), error)),
+            }
+            match compiler::make(&debian, &rustc, &lock) {
+                Ok(made) => return Ok(made),
+                Err(error) => tried.push(("Debian's own Rust compiler".into(), error)),
+            }
+        }
+        Err(error) => tried.push(("Debian's packages".into(), error)),
+    }
+    Err(missing(&rustc, tried))
+}
+
+/// What is there already, without the network.
+fn find(rustc: &Rustc) -> Option<Toolchain> {
+    if rustc.has_target() {
+        let name = format!("rustc {} as installed", rustc.release);
+        return Some(Toolchain { name, ..Toolchain::default() });
+    }
+    standard::find(rustc).or_else(|| compiler::find(rustc))
+}
+
+fn rustup(rustc: &Rustc) -> Result<Toolchain> {
+    let step = Step::start(format!("adding {TARGET} by rustup"));
+    if let Err(error) = process::quiet(Command::new("rustup").args(["target", "add", TARGET])) {
+        step.give_up();
+        return Err(error);
+    }
+    let Some(found) = find(rustc) else {
+        step.give_up();
+        bail!("rustup reports success, but the rustc in use still has no std for {TARGET}");
+    };
+    step.done(&found.name);
+    Ok(found)
+}
+
+fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
+    Missing {
+        thing: format!("The standard library for {TARGET} of rustc {}", rustc.release),
+        tried,
+        remedy: format!(
+            "with a network, run `rustup target add {TARGET}` once;\n\
+             or run this again on a Debian machine that reaches its mirror \
+             (MIO_WASI_DEBIAN_MIRROR names another)."
+        ),
+    }
+    .into_error()
+}

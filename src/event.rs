@@ -1,0 +1,282 @@
+//! `Event`, `Events`, and the trait that makes a thing registrable.
+
+use std::fmt;
+use std::io;
+
+use crate::ready::Ready;
+use crate::sys::{HostEvent, RawEvent};
+use crate::{Interest, Registry, Token};
+
+/// What a poll says of one source.
+///
+/// It is the event as the host wrote it; the questions below translate it when they are asked.
+/// Every one of them may answer `true` spuriously, and only the I/O call itself is the truth.
+///
+/// # Hosts
+///
+/// | | epoll | WASI |
+/// |---|---|---|
+/// | one event for read and write of a source | yes | yes |
+/// | `is_read_closed` | the peer will send no more | both sides are closed, or reset |
+/// | `is_write_closed` | the peer will take no more | both sides are closed, or reset |
+/// | `is_error` | an error waits in the socket | the host refused to watch it |
+/// | `is_priority` | yes | never |
+///
+/// A peer that closes its side is always readable, and the read answers `Ok(0)`.
+#[derive(Clone)]
+#[repr(transparent)]
+pub struct Event {
+    pub(crate) raw: HostEvent,
+}
+
+impl Event {
+    #[inline]
+    fn is(&self, ready: Ready) -> bool {
+        self.raw.ready().contains(ready)
+    }
+
+    /// The token that the source was registered with.
+    #[inline]
+    #[must_use]
+    pub fn token(&self) -> Token {
+        self.raw.token()
+    }
+
+    /// Something can be read, received or accepted; or the call will tell an error or an end.
+    #[inline]
+    #[must_use]
+    pub fn is_readable(&self) -> bool {
+        self.is(Ready::READABLE)
+    }
+
+    /// Something can be written or sent; or a connect has ended, well or not.
+    #[inline]
+    #[must_use]
+    pub fn is_writable(&self) -> bool {
+        self.is(Ready::WRITABLE)
+    }
+
+    /// The source has an error. `take_error` or the next I/O call tells which.
+    #[inline]
+    #[must_use]
+    pub fn is_error(&self) -> bool {
+        self.is(Ready::ERROR)
+    }
+
+    /// No more will come once what is there has been read.
+    ///
+    /// A hint: not every host reports it, and none in every case. Reading `Ok(0)` is certain.
+    #[inline]
+    #[must_use]
+    pub fn is_read_closed(&self) -> bool {
+        self.is(Ready::READ_CLOSED)
+    }
+
+    /// Nothing more can be written. A hint as [`Event::is_read_closed`] is.
+    #[inline]
+    #[must_use]
+    pub fn is_write_closed(&self) -> bool {
+        self.is(Ready::WRITE_CLOSED)
+    }
+
+    /// Urgent data is there: see [`Interest::PRIORITY`].
+    #[inline]
+    #[must_use]
+    pub fn is_priority(&self) -> bool {
+        self.is(Ready::PRIORITY)
+    }
+
+    /// An asynchronous I/O request has ended. Only FreeBSD's queue reports it.
+    #[inline]
+    #[must_use]
+    pub fn is_aio(&self) -> bool {
+        self.is(Ready::AIO)
+    }
+
+    /// A list of asynchronous I/O requests has ended. Only FreeBSD's queue reports it.
+    #[inline]
+    #[must_use]
+    pub fn is_lio(&self) -> bool {
+        self.is(Ready::LIO)
+    }
+}
+
+impl fmt::Debug for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Event")
+            .field("token", &self.token())
+            .field("ready", &self.raw.ready())
+            .finish()
+    }
+}
+
+/// Room for the events of one poll, made once and used again.
+///
+/// ```
+/// use mio::Events;
+///
+/// let events = Events::with_capacity(64);
+/// assert_eq!(events.capacity(), 64);
+/// assert!(events.is_empty());
+/// ```
+pub struct Events {
+    list: Vec<Event>,
+}
+
+impl Events {
+    /// Makes room for `capacity` events, which is the most that one poll reports.
+    #[must_use]
+    pub fn with_capacity(capacity: usize) -> Events {
+        Events {
+            list: Vec::with_capacity(capacity),
+        }
+    }
+
+    /// The most events that one poll reports.
+    #[must_use]
+    pub fn capacity(&self) -> usize {
+        self.list.capacity()
+    }
+
+    /// Whether the last poll reported nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.list.is_empty()
+    }
+
+    /// Goes through the events of the last poll.
+    ///
+    /// ```
+    /// # let events = mio::Events::with_capacity(8);
+    /// for event in events.iter() {
+    ///     println!("{:?} is readable: {}", event.token(), event.is_readable());
+    /// }
+    /// ```
+    #[must_use]
+    pub fn iter(&self) -> Iter<'_> {
+        Iter {
+            inner: self.list.iter(),
+        }
+    }
+
+    /// Forgets the events. [`Poll::poll`](crate::Poll::poll) does so by itself.
+    pub fn clear(&mut self) {
+        self.list.clear();
+    }
+
+    #[inline]
+    pub(crate) fn cleared(&mut self) -> &mut Vec<Event> {
+        self.list.clear();
+        &mut self.list
+    }
+}
+
+impl fmt::Debug for Events {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self).finish()
+    }
+}
+
+impl<'a> IntoIterator for &'a Events {
+    type Item = &'a Event;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+/// The events of one poll: see [`Events::iter`].
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    inner: std::slice::Iter<'a, Event>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = &'a Event;
+
+    #[inline]
+    fn next(&mut self) -> Option<Self::Item> {
+        self.inner.next()
+    }
+
+    #[inline]
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.inner.size_hint()
+    }
+
+    fn count(self) -> usize {
+        self.inner.count()
+    }
+}
+
+/// A thing that can be registered with a [`Registry`].
+///
+/// Programs call [`Registry::register`] and its sisters, which call these. A type that holds a
+/// source implements it by passing each call on:
+///
+/// ```
+/// use mio::net::UdpSocket;
+/// use mio::{Interest, Registry, Token, event};
+/// use std::io;
+///
+/// struct Resolver {
+///     socket: UdpSocket,
+/// }
+///
+/// impl event::Source for Resolver {
+///     fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+///         self.socket.register(r, t, i)
+///     }
+///     fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+///         self.socket.reregister(r, t, i)
+///     }
+///     fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+///         self.socket.deregister(r)
+///     }
+/// }
+/// ```
+pub trait Source {
+    /// Starts to watch the source: see [`Registry::register`] for the errors.
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()>;
+
+    /// Changes token and interests: see [`Registry::reregister`] for the errors.
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()>;
+
+    /// Ends the watching: see [`Registry::deregister`] for the errors.
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()>;
+}
+
+impl<T: Source + ?Sized> Source for Box<T> {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        (**self).register(registry, token, interests)
+    }
+
+    fn reregister(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interests: Interest,
+    ) -> io::Result<()> {
+        (**self).reregister(registry, token, interests)
+    }
+
+    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
+        (**self).deregister(registry)
+    }
+}

@@ -1,0 +1,13 @@
+//! One log macro that vanishes without the `log` feature. Never used per event.
+
+#[cfg(feature = "log")]
+macro_rules! log {
+    ($level:ident, $($arg:tt)*) => { ::log::$level!($($arg)*) };
+}
+
+#[cfg(not(feature = "log"))]
+macro_rules! log {
+    ($level:ident, $($arg:tt)*) => { if false { let _ = format_args!($($arg)*); } };
+}
+
+pub(crate) use log;

@@ -1,0 +1,18 @@
+//! TCP, UDP and Unix sockets that never block.
+//!
+//! They have std's methods. A call that would have to wait answers
+//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead, and an event of a [`Poll`](crate::Poll)
+//! tells when it is worth another try: see the [guide](crate::guide).
+//!
+//! Dropping a socket ends its registration and closes it.
+
+#[macro_use]
+mod forward;
+mod tcp;
+mod udp;
+mod unix;
+
+pub use self::tcp::{TcpListener, TcpStream};
+pub use self::udp::UdpSocket;
+pub use self::unix::{UnixDatagram, UnixListener, UnixStream};
+pub use crate::sys::uds::SocketAddr;

@@ -1,0 +1,356 @@
+//! `TcpListener` and `TcpStream`.
+
+use std::io;
+use std::net::{Shutdown, SocketAddr};
+
+use crate::io_source::{Flow, IoSource};
+use crate::sys::{Direction, socket};
+
+/// A TCP socket that accepts connections.
+///
+/// ```no_run
+/// use mio::net::TcpListener;
+/// use mio::{Events, Interest, Poll, Token};
+/// use std::io;
+///
+/// # fn main() -> io::Result<()> {
+/// let mut poll = Poll::new()?;
+/// let mut events = Events::with_capacity(64);
+/// let mut listener = TcpListener::bind("127.0.0.1:8080".parse().unwrap())?;
+/// poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
+///
+/// loop {
+///     poll.poll(&mut events, None)?;
+///     for _ in &events {
+///         loop {
+///             match listener.accept() {
+///                 Ok((_stream, peer)) => println!("{peer} was here"),
+///                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+///                 Err(error) => return Err(error),
+///             }
+///         }
+///     }
+/// }
+/// # }
+/// ```
+///
+/// # Hosts
+///
+/// On WASI without feature `wasmedge` only a listener that the host has opened can be had, by
+/// `from_raw_fd`.
+pub struct TcpListener {
+    inner: IoSource<socket::TcpListener>,
+}
+
+impl TcpListener {
+    /// Opens a socket, binds it to `address`, and listens.
+    ///
+    /// Port 0 lets the host choose one: [`TcpListener::local_addr`] tells which. The address can
+    /// be bound again as soon as the listener is gone, however recent its connections are. Up to
+    /// 1024 connections wait to be accepted, if the host has no lower limit.
+    ///
+    /// # Errors
+    ///
+    /// The host's: above all, that the address is in use, or not this machine's.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`. There the scope of an IPv6 address
+    /// cannot be given: link-local addresses fail.
+    pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+        let inner = IoSource::new(socket::tcp_bind(address)?);
+        Ok(TcpListener { inner })
+    }
+
+    /// Accepts a connection, which is non-blocking, and gives its peer's address.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where no connection waits. Else the host's. A
+    /// server does well to live through any of them: a full descriptor table passes, and the
+    /// error of one connection does not concern the others.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI, a connection that its peer reset while it waited is dropped, and the next one is
+    /// accepted. After an error that would come again at once, such as a full descriptor table,
+    /// the next event comes after a pause. Without feature `wasmedge` the host tells no address,
+    /// and the result has the unspecified one, `0.0.0.0:0`.
+    #[inline]
+    pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
+        let accepted = self.inner.io(Direction::Read, Flow::Items, socket::tcp_accept);
+        accepted.map(|(stream, peer)| {
+            let inner = IoSource::new(stream);
+            (TcpStream { inner }, peer)
+        })
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// The host's: `ttl` is at most 255.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.inner.inner().set_ttl(ttl)
+    }
+
+    /// How many routers a packet of this socket may pass: see [`TcpListener::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// As [`TcpListener::set_ttl`].
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.inner.inner().ttl()
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+}
+
+forward!(TcpListener);
+into_std!(TcpListener);
+tcp_from_std!(TcpListener);
+
+/// A TCP connection.
+///
+/// It is read and written through its reference as well, so that it need not be borrowed as a
+/// whole. What is written leaves at once, as far as the system takes it: a short write is normal.
+///
+/// ```no_run
+/// use mio::net::TcpStream;
+/// use mio::{Events, Interest, Poll, Token};
+/// use std::io::{self, Write};
+///
+/// # fn main() -> io::Result<()> {
+/// let mut poll = Poll::new()?;
+/// let mut events = Events::with_capacity(64);
+/// let mut stream = TcpStream::connect("127.0.0.1:8080".parse().unwrap())?;
+/// poll.registry().register(&mut stream, Token(0), Interest::READABLE | Interest::WRITABLE)?;
+///
+/// poll.poll(&mut events, None)?; // The connection is made, or has failed.
+/// if let Some(error) = stream.take_error()? {
+///     return Err(error);
+/// }
+/// stream.write(b"hello")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Hosts
+///
+/// - WASI: WasmEdge up to 0.17 cannot switch Nagle's algorithm off, so a small write that follows
+///   another may wait 40 ms for the peer's acknowledgement. Write what belongs together by one
+///   call: [`write_vectored`](io::Write::write_vectored) is a single host call. Of more than 1024
+///   slices it takes the first 1024.
+/// - WASI without feature `wasmedge`: only a connection that a preopened listener accepts can be
+///   had.
+pub struct TcpStream {
+    inner: IoSource<socket::TcpStream>,
+}
+
+impl TcpStream {
+    /// Opens a socket and begins to connect it to `address`.
+    ///
+    /// The stream that comes back is seldom connected yet. Register it for
+    /// [`WRITABLE`](crate::Interest::WRITABLE); the first writable event says that the attempt has
+    /// ended. Then [`TcpStream::take_error`] tells whether it failed, and
+    /// [`TcpStream::peer_addr`] whether it is done: an error of kind
+    /// [`NotConnected`](io::ErrorKind::NotConnected) means that the event was spurious, so wait
+    /// for the next.
+    ///
+    /// # Errors
+    ///
+    /// The host's, where not even an attempt can be made. A refused connection is mostly told
+    /// later, as above.
+    ///
+    /// # Hosts
+    ///
+    /// As [`TcpListener::bind`].
+    pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+        let inner = IoSource::new(socket::tcp_connect(address)?);
+        Ok(TcpStream { inner })
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) while the connection is not made, and when it
+    /// has failed or was reset.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().peer_addr()
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// Closes one direction, or both, while the socket stays open.
+    ///
+    /// The peer reads all that was written, and then the end.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.inner.inner().shutdown(how)
+    }
+
+    /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
+    ///
+    /// With it off, a small write does not wait for the acknowledgement of the one before.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
+    /// programs set it as a matter of course, and without it they are slower and never wrong.
+    /// See [`TcpStream`] for what helps.
+    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
+        self.inner.inner().set_nodelay(nodelay)
+    }
+
+    /// Whether Nagle's algorithm is off: see [`TcpStream::set_nodelay`].
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI always `false`, which is the truth.
+    pub fn nodelay(&self) -> io::Result<bool> {
+        self.inner.inner().nodelay()
+    }
+
+    /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// The host's: `ttl` is from 1 to 255.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.inner.inner().set_ttl(ttl)
+    }
+
+    /// How many routers a packet of this socket may pass: see [`TcpStream::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// As [`TcpStream::set_ttl`].
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.inner.inner().ttl()
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// This is how a connect tells that it failed: see [`TcpStream::connect`].
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+
+    /// Reads without taking: the next read gives the same bytes again.
+    ///
+    /// `Ok(0)` is the end of the stream, or a `buf` without room.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
+    #[inline]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek(buf))
+    }
+
+    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+    ///
+    /// Through here the library learns that the call would have blocked, and watches the socket
+    /// again. `call` must not block, and must use this socket only.
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
+    /// host's call does.
+    ///
+    /// ```no_run
+    /// # use mio::net::TcpStream;
+    /// # use std::os::fd::AsRawFd;
+    /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
+    /// # fn example(stream: &TcpStream) -> std::io::Result<usize> {
+    /// stream.try_io(|| call(stream.as_raw_fd()))
+    /// # }
+    /// ```
+    #[inline]
+    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
+    where
+        F: FnOnce() -> io::Result<T>,
+    {
+        self.inner.try_io(call)
+    }
+}
+
+forward!(TcpStream);
+bytes!(TcpStream, &TcpStream);
+into_std!(TcpStream);
+tcp_from_std!(TcpStream);

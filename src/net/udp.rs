@@ -1,0 +1,401 @@
+//! `UdpSocket`.
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use crate::io_source::{Flow, IoSource};
+use crate::sys::{Direction, socket};
+
+/// A UDP socket, connected to one peer or not.
+///
+/// ```no_run
+/// use mio::net::UdpSocket;
+/// use mio::{Events, Interest, Poll, Token};
+/// use std::io;
+///
+/// # fn main() -> io::Result<()> {
+/// let mut poll = Poll::new()?;
+/// let mut events = Events::with_capacity(64);
+/// let mut socket = UdpSocket::bind("127.0.0.1:5300".parse().unwrap())?;
+/// poll.registry().register(&mut socket, Token(0), Interest::READABLE)?;
+///
+/// let mut buf = [0; 1500];
+/// loop {
+///     poll.poll(&mut events, None)?;
+///     for _ in &events {
+///         loop {
+///             match socket.recv_from(&mut buf) {
+///                 Ok((length, peer)) => drop(socket.send_to(&buf[..length], peer)?),
+///                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+///                 Err(error) => return Err(error),
+///             }
+///         }
+///     }
+/// }
+/// # }
+/// ```
+///
+/// # Errors that wait
+///
+/// A datagram that nobody wanted may come back as an error of a *later* call, sending or
+/// receiving: `ConnectionRefused`, on a connected socket. It concerns that datagram and not the
+/// socket, which goes on working.
+///
+/// # Hosts
+///
+/// On WASI without feature `wasmedge` there is no way to a UDP socket that can do more than send
+/// and receive connected: `bind`, `connect`, `send_to` and `recv_from` are `Unsupported`.
+pub struct UdpSocket {
+    inner: IoSource<socket::UdpSocket>,
+}
+
+impl UdpSocket {
+    /// Opens a socket and binds it to `address`.
+    ///
+    /// Port 0 lets the host choose one: [`UdpSocket::local_addr`] tells which.
+    ///
+    /// # Errors
+    ///
+    /// The host's: above all, that the address is in use, or not this machine's.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI the scope of an IPv6 address cannot be given: link-local addresses fail.
+    pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
+        let inner = IoSource::new(socket::udp_bind(address)?);
+        Ok(UdpSocket { inner })
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI the scope and the flow of an IPv6 address are 0, here and wherever the host tells
+    /// one. Without feature `wasmedge`, `Unsupported`.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// The address that the socket is connected to.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) without a [`UdpSocket::connect`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::local_addr`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().peer_addr()
+    }
+
+    /// Sends a datagram to `target`.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the system has no room. Else the host's,
+    /// such as for a datagram that is too long; or an [error that waits](#errors-that-wait).
+    #[inline]
+    pub fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
+        let send = |socket: &socket::UdpSocket| socket.send_to(buf, target);
+        self.inner.io(Direction::Write, Flow::Nothing, send)
+    }
+
+    /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
+    ///
+    /// A datagram may be empty: `Ok` with a length of 0 is no end.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's, or an
+    /// [error that waits](#errors-that-wait).
+    #[inline]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv_from(buf))
+    }
+
+    /// As [`UdpSocket::recv_from`], and leaves the datagram in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::recv_from`].
+    #[inline]
+    pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek_from(buf))
+    }
+
+    /// Sends a datagram to the connected peer.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::send_to`]; and the host's where the socket is not connected.
+    #[inline]
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Write, Flow::Nothing, |socket| socket.send(buf))
+    }
+
+    /// Receives a datagram. What does not fit into `buf` is lost.
+    ///
+    /// A connected socket receives from its peer only.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::recv_from`].
+    #[inline]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv(buf))
+    }
+
+    /// As [`UdpSocket::recv`], and leaves the datagram in place.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::recv_from`].
+    #[inline]
+    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek(buf))
+    }
+
+    /// Connects the socket: from now on it sends to `address` and receives only from there.
+    ///
+    /// Nothing is sent, and it does not wait. A further call changes the peer.
+    ///
+    /// # Errors
+    ///
+    /// The host's, where there is no way to such an address.
+    pub fn connect(&self, address: SocketAddr) -> io::Result<()> {
+        self.inner.inner().connect(address)
+    }
+
+    /// Allows the socket to send to a broadcast address (`SO_BROADCAST`). At first it is not.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
+        self.inner.inner().set_broadcast(on)
+    }
+
+    /// Whether the socket may send to a broadcast address.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    pub fn broadcast(&self) -> io::Result<bool> {
+        self.inner.inner().broadcast()
+    }
+
+    /// Sets whether this machine receives its own IPv4 multicasts (`IP_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, as where the socket is not an IPv4 one.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`, as everything about multicast is: WasmEdge up to 0.17 has no such
+    /// option.
+    pub fn set_multicast_loop_v4(&self, on: bool) -> io::Result<()> {
+        self.inner.inner().set_multicast_loop_v4(on)
+    }
+
+    /// Whether this machine receives its own IPv4 multicasts.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn multicast_loop_v4(&self) -> io::Result<bool> {
+        self.inner.inner().multicast_loop_v4()
+    }
+
+    /// Sets how many routers an IPv4 multicast may pass (`IP_MULTICAST_TTL`). At first it is 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`]; `ttl` is at most 255.
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn set_multicast_ttl_v4(&self, ttl: u32) -> io::Result<()> {
+        self.inner.inner().set_multicast_ttl_v4(ttl)
+    }
+
+    /// How many routers an IPv4 multicast may pass.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn multicast_ttl_v4(&self) -> io::Result<u32> {
+        self.inner.inner().multicast_ttl_v4()
+    }
+
+    /// Sets whether this machine receives its own IPv6 multicasts (`IPV6_MULTICAST_LOOP`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, as where the socket is not an IPv6 one.
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn set_multicast_loop_v6(&self, on: bool) -> io::Result<()> {
+        self.inner.inner().set_multicast_loop_v6(on)
+    }
+
+    /// Whether this machine receives its own IPv6 multicasts.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v6`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn multicast_loop_v6(&self) -> io::Result<bool> {
+        self.inner.inner().multicast_loop_v6()
+    }
+
+    /// Sets how many routers a datagram of this socket may pass (`IP_TTL`).
+    ///
+    /// # Errors
+    ///
+    /// The host's: `ttl` is from 1 to 255.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
+        self.inner.inner().set_ttl(ttl)
+    }
+
+    /// How many routers a datagram of this socket may pass: see [`UdpSocket::set_ttl`].
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_ttl`].
+    pub fn ttl(&self) -> io::Result<u32> {
+        self.inner.inner().ttl()
+    }
+
+    /// Joins an IPv4 multicast group, on the interface that has the address `interface`.
+    ///
+    /// With [`Ipv4Addr::UNSPECIFIED`] the host chooses an interface.
+    ///
+    /// # Errors
+    ///
+    /// The host's: above all, that `group` is no multicast address.
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub fn join_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.inner.inner().join_multicast_v4(group, interface)
+    }
+
+    /// Joins an IPv6 multicast group, on the interface of that number; 0 is any.
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::join_multicast_v4`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn join_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.inner.inner().join_multicast_v6(group, interface)
+    }
+
+    /// Leaves an IPv4 multicast group: see [`UdpSocket::join_multicast_v4`].
+    ///
+    /// # Errors
+    ///
+    /// The host's: above all, that the socket is not in that group.
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    #[allow(clippy::trivially_copy_pass_by_ref)]
+    pub fn leave_multicast_v4(&self, group: &Ipv4Addr, interface: &Ipv4Addr) -> io::Result<()> {
+        self.inner.inner().leave_multicast_v4(group, interface)
+    }
+
+    /// Leaves an IPv6 multicast group: see [`UdpSocket::join_multicast_v6`].
+    ///
+    /// # Errors
+    ///
+    /// As [`UdpSocket::leave_multicast_v4`].
+    ///
+    /// # Hosts
+    ///
+    /// As [`UdpSocket::set_multicast_loop_v4`].
+    pub fn leave_multicast_v6(&self, group: &Ipv6Addr, interface: u32) -> io::Result<()> {
+        self.inner.inner().leave_multicast_v6(group, interface)
+    }
+
+    /// Whether an IPv6 socket refuses IPv4 peers (`IPV6_V6ONLY`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the socket is not an IPv6 one.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option. There `[::]` takes IPv4
+    /// peers too, where the machine is set up as usual.
+    pub fn only_v6(&self) -> io::Result<bool> {
+        socket::udp_only_v6(self.inner.inner())
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+
+    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+    ///
+    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
+    /// host's call does.
+    #[inline]
+    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
+    where
+        F: FnOnce() -> io::Result<T>,
+    {
+        self.inner.try_io(call)
+    }
+}
+
+forward!(UdpSocket);
+into_std!(UdpSocket);
+
+impl UdpSocket {
+    /// Takes over a socket of std, which must be non-blocking already.
+    pub fn from_std(socket: std::net::UdpSocket) -> UdpSocket {
+        std::os::fd::OwnedFd::from(socket).into()
+    }
+}

@@ -1,0 +1,429 @@
+//! `UnixListener`, `UnixStream` and `UnixDatagram`.
+
+use std::io;
+use std::net::Shutdown;
+use std::path::Path;
+
+use crate::io_source::{Flow, IoSource};
+use crate::net::SocketAddr;
+use crate::sys::{Direction, uds};
+
+/// A Unix socket that accepts connections.
+///
+/// The file that names it outlives it, and stands in the way of the next bind: remove it.
+///
+/// ```no_run
+/// use mio::net::UnixListener;
+/// use mio::{Events, Interest, Poll, Token};
+/// use std::io;
+///
+/// # fn main() -> io::Result<()> {
+/// let mut poll = Poll::new()?;
+/// let mut events = Events::with_capacity(64);
+/// let mut listener = UnixListener::bind("/tmp/example.sock")?;
+/// poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
+///
+/// poll.poll(&mut events, None)?;
+/// let (_stream, _peer) = listener.accept()?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Hosts
+///
+/// All Unix sockets, on WASI: WasmEdge has them where it is started with `--allow-af-unix`, and
+/// the library with feature `wasmedge`; else they are `Unsupported`, with an error that says so.
+/// Paths are the *host's*: a guest's folders and preopens do not matter, and to remove the file a
+/// guest needs a preopened folder that has it.
+pub struct UnixListener {
+    inner: IoSource<uds::UnixListener>,
+}
+
+impl UnixListener {
+    /// Opens a socket, binds it to `path`, and listens.
+    ///
+    /// # Errors
+    ///
+    /// [`AddrInUse`](io::ErrorKind::AddrInUse) where the file exists, even if nobody listens any
+    /// more. [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of more than about 100
+    /// bytes. Else the host's.
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
+        let inner = IoSource::new(uds::listener_bind(path.as_ref())?);
+        Ok(UnixListener { inner })
+    }
+
+    /// As [`UnixListener::bind`], with an address that need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixListener::bind`].
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+        let inner = IoSource::new(uds::listener_bind_addr(address)?);
+        Ok(UnixListener { inner })
+    }
+
+    /// Accepts a connection, which is non-blocking, and gives its peer's address.
+    ///
+    /// Few clients bind a name: mostly the address is unnamed.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where no connection waits. Else the host's: see
+    /// [`TcpListener::accept`](crate::net::TcpListener::accept).
+    #[inline]
+    pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
+        let accepted = self.inner.io(Direction::Read, Flow::Items, uds::accept);
+        accepted.map(|(stream, peer)| {
+            let inner = IoSource::new(stream);
+            (UnixStream { inner }, peer)
+        })
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+}
+
+forward!(UnixListener);
+unix_std!(UnixListener);
+
+/// A connection between Unix sockets.
+///
+/// It is read and written through its reference as well.
+///
+/// ```no_run
+/// use mio::net::UnixStream;
+/// use std::io::Write;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut stream = UnixStream::connect("/tmp/example.sock")?;
+/// stream.write(b"hello")?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Hosts
+///
+/// See [`UnixListener`].
+pub struct UnixStream {
+    inner: IoSource<uds::UnixStream>,
+}
+
+impl UnixStream {
+    /// Opens a socket and connects it to `path`.
+    ///
+    /// Other than TCP's, it is connected when the call returns `Ok`.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the listener has too many connections
+    /// waiting already: there is no attempt in progress and no event to wait for, so connect anew
+    /// later. [`NotFound`](io::ErrorKind::NotFound) where there is no such file,
+    /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) where nobody listens. Else the
+    /// host's.
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
+        let inner = IoSource::new(uds::stream_connect(path.as_ref())?);
+        Ok(UnixStream { inner })
+    }
+
+    /// As [`UnixStream::connect`], with an address that need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixStream::connect`].
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+        let inner = IoSource::new(uds::stream_connect_addr(address)?);
+        Ok(UnixStream { inner })
+    }
+
+    /// Makes two sockets that are connected with each other.
+    ///
+    /// # Errors
+    ///
+    /// The host's: a full descriptor table.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such call.
+    pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+        let (one, other) = uds::stream_pair()?;
+        let [one, other] = [one, other].map(IoSource::new);
+        Ok((UnixStream { inner: one }, UnixStream { inner: other }))
+    }
+
+    /// The address of this end.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// The address of the other end.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().peer_addr()
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+
+    /// Closes one direction, or both, while the socket stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.inner.inner().shutdown(how)
+    }
+
+    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+    ///
+    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
+    /// host's call does.
+    #[inline]
+    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
+    where
+        F: FnOnce() -> io::Result<T>,
+    {
+        self.inner.try_io(call)
+    }
+}
+
+forward!(UnixStream);
+bytes!(UnixStream, &UnixStream);
+unix_std!(UnixStream);
+
+/// A Unix socket that sends and receives datagrams.
+///
+/// ```no_run
+/// use mio::net::UnixDatagram;
+///
+/// # fn main() -> std::io::Result<()> {
+/// let server = UnixDatagram::bind("/tmp/example.sock")?;
+/// let client = UnixDatagram::unbound()?;
+/// client.send_to(b"hello", "/tmp/example.sock")?;
+///
+/// let mut buf = [0; 64];
+/// let (length, _sender) = server.recv_from(&mut buf)?;
+/// assert_eq!(&buf[..length], b"hello");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Hosts
+///
+/// See [`UnixListener`].
+pub struct UnixDatagram {
+    inner: IoSource<uds::UnixDatagram>,
+}
+
+impl UnixDatagram {
+    /// Opens a socket and binds it to `path`.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixListener::bind`].
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
+        let inner = IoSource::new(uds::datagram_bind(path.as_ref())?);
+        Ok(UnixDatagram { inner })
+    }
+
+    /// As [`UnixDatagram::bind`], with an address that need not be a path.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixListener::bind`].
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+        let inner = IoSource::new(uds::datagram_bind_addr(address)?);
+        Ok(UnixDatagram { inner })
+    }
+
+    /// Connects the socket: from now on `send` sends there, and only that peer's are received.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixStream::connect`], but that there is nothing to wait for.
+    pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+        self.inner.inner().connect(path.as_ref())
+    }
+
+    /// Opens a socket without a name. It can send, and nobody can answer it.
+    ///
+    /// # Errors
+    ///
+    /// The host's: a full descriptor table.
+    ///
+    /// # Hosts
+    ///
+    /// See [`UnixListener`].
+    pub fn unbound() -> io::Result<UnixDatagram> {
+        let inner = IoSource::new(uds::datagram_unbound()?);
+        Ok(UnixDatagram { inner })
+    }
+
+    /// Makes two sockets that are connected with each other.
+    ///
+    /// # Errors
+    ///
+    /// The host's: a full descriptor table.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such call.
+    pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+        let (one, other) = uds::datagram_pair()?;
+        let [one, other] = [one, other].map(IoSource::new);
+        Ok((UnixDatagram { inner: one }, UnixDatagram { inner: other }))
+    }
+
+    /// The address that the socket is bound to.
+    ///
+    /// # Errors
+    ///
+    /// The host's; none is known.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().local_addr()
+    }
+
+    /// The address that the socket is connected to.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) without a [`UnixDatagram::connect`].
+    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.inner.inner().peer_addr()
+    }
+
+    /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
+    #[inline]
+    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv_from(buf))
+    }
+
+    /// Receives a datagram. What does not fit into `buf` is lost.
+    ///
+    /// # Errors
+    ///
+    /// As [`UnixDatagram::recv_from`].
+    #[inline]
+    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv(buf))
+    }
+
+    /// Sends a datagram to the socket at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the receiver has no room. An event does not
+    /// tell when it has again, since the socket itself stays writable: try again later. Else the
+    /// host's.
+    #[inline]
+    pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
+        let send = |socket: &uds::UnixDatagram| socket.send_to(buf, path.as_ref());
+        self.inner.io(Direction::Write, Flow::Nothing, send)
+    }
+
+    /// Sends a datagram to the connected peer.
+    ///
+    /// # Errors
+    ///
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the peer has no room. Else the host's.
+    #[inline]
+    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
+        self.inner.io(Direction::Write, Flow::Nothing, |socket| socket.send(buf))
+    }
+
+    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+    ///
+    /// # Errors
+    ///
+    /// The host's, where the question itself fails.
+    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
+        self.inner.inner().take_error()
+    }
+
+    /// Closes one direction, or both, while the socket stays open.
+    ///
+    /// # Errors
+    ///
+    /// [`NotConnected`](io::ErrorKind::NotConnected) where the socket is not connected.
+    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        self.inner.inner().shutdown(how)
+    }
+
+    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+    ///
+    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
+    ///
+    /// # Errors
+    ///
+    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
+    /// host's call does.
+    #[inline]
+    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
+    where
+        F: FnOnce() -> io::Result<T>,
+    {
+        self.inner.try_io(call)
+    }
+}
+
+forward!(UnixDatagram);
+unix_std!(UnixDatagram);

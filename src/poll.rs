@@ -1,0 +1,214 @@
+//! `Poll`, which waits, and `Registry`, which says for what.
+
+use std::fmt;
+use std::io;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use crate::error::Error;
+use crate::log::log;
+use crate::sys::{HostSelector, Selector as _};
+use crate::{Events, Interest, Token, event};
+
+/// Waits for sources to become ready.
+///
+/// Sources are registered through [`Poll::registry`]; [`Poll::poll`] then sleeps until one of
+/// them is ready, a [`Waker`] is used, or a timeout passes.
+///
+/// ```no_run
+/// use mio::net::{TcpListener, TcpStream};
+/// use mio::{Events, Interest, Poll, Token};
+///
+/// const SERVER: Token = Token(0);
+/// const CLIENT: Token = Token(1);
+///
+/// # fn main() -> std::io::Result<()> {
+/// let mut poll = Poll::new()?;
+/// let mut events = Events::with_capacity(128);
+/// let mut server = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
+/// let mut client = TcpStream::connect(server.local_addr()?)?;
+/// poll.registry().register(&mut server, SERVER, Interest::READABLE)?;
+/// poll.registry().register(&mut client, CLIENT, Interest::WRITABLE)?;
+/// loop {
+///     poll.poll(&mut events, None)?;
+///     for event in &events {
+///         match event.token() {
+///             SERVER => drop(server.accept()?),
+///             _ => return Ok(()),
+///         }
+///     }
+/// }
+/// # }
+/// ```
+///
+/// # Edges
+///
+/// An event says that something *changed*. It is not repeated for what a program leaves unread:
+/// read, write or accept until the call answers [`WouldBlock`], and the next change is reported.
+/// Any event may be spurious: the call that it announces may still answer `WouldBlock`.
+///
+/// Registering, and registering anew, report what is ready at that moment, changed or not.
+///
+/// # Hosts
+///
+/// On WASI the host knows no edges, and the library makes them. There it reports a change after a
+/// read that took input, and after a write that was cut short, as well. A program that keeps to
+/// the rule above sees no difference.
+///
+/// [`Waker`]: crate::Waker
+/// [`WouldBlock`]: io::ErrorKind::WouldBlock
+pub struct Poll {
+    registry: Registry,
+}
+
+/// Registers sources with the [`Poll`] that it came from.
+///
+/// [`Registry::try_clone`] makes a further one, which may go to another thread.
+pub struct Registry {
+    selector: HostSelector,
+    id: NonZeroU32,
+}
+
+impl Poll {
+    /// Makes a poller with nothing registered.
+    ///
+    /// # Errors
+    ///
+    /// The host's: a full descriptor table, above all.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI it makes one call that lasts under 0.1 ms, so that WasmEdge opens what it waits with
+    /// while there are descriptors left: without it a later shortage would end all waiting.
+    pub fn new() -> io::Result<Poll> {
+        static NEXT_ID: AtomicU32 = AtomicU32::new(1);
+        let selector = HostSelector::new()?;
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
+        let id = NonZeroU32::new(id).unwrap_or(NonZeroU32::MIN);
+        Ok(Poll {
+            registry: Registry { selector, id },
+        })
+    }
+
+    /// The registry of this poller.
+    #[must_use]
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// Waits until something is ready, and fills `events` with it.
+    ///
+    /// What `events` held before is dropped. It returns when at least one source is ready, when a
+    /// [`Waker`] of this poller has been used, or when `timeout` has passed; then `events` is
+    /// empty. With `None` there is no timeout. With a timeout of zero it does not sleep. Where
+    /// more is ready than `events` has room for, the next call reports the rest.
+    ///
+    /// A timeout is rounded up to the host's unit: one nanosecond on WASI, one millisecond with
+    /// epoll. It may end late, by what the system needs to wake a program, and never early.
+    ///
+    /// # Errors
+    ///
+    /// - [`Interrupted`](io::ErrorKind::Interrupted): a signal was handled. Poll again.
+    /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `events` has capacity 0.
+    ///
+    /// What goes wrong with one source is an event for that source, never an error here.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI, `InvalidInput` also tells of a wait that could never end: without a timeout, and
+    /// with no source that is watched. There a call that the host interrupts is made again.
+    ///
+    /// [`Waker`]: crate::Waker
+    pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
+        let list = events.cleared();
+        if list.capacity() == 0 {
+            return Err(Error::NoCapacity.into());
+        }
+        self.registry.selector.wait(list, timeout)
+    }
+}
+
+impl Registry {
+    /// Watches `source` for `interests`; its events carry `token`.
+    ///
+    /// What is ready already is reported by the next poll.
+    ///
+    /// # Errors
+    ///
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where the source is registered, here or
+    /// with another poller. Else the host's.
+    pub fn register<S>(&self, source: &mut S, token: Token, interests: Interest) -> io::Result<()>
+    where
+        S: event::Source + ?Sized,
+    {
+        log!(trace, "register {token:?} for {interests:?}");
+        source.register(self, token, interests)
+    }
+
+    /// Replaces the token and the interests of a registered source.
+    ///
+    /// What is ready at that moment is reported by the next poll, as with [`Registry::register`].
+    ///
+    /// # Errors
+    ///
+    /// [`NotFound`](io::ErrorKind::NotFound) where the source is not registered;
+    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where it is with another poller.
+    pub fn reregister<S>(&self, source: &mut S, token: Token, interests: Interest) -> io::Result<()>
+    where
+        S: event::Source + ?Sized,
+    {
+        log!(trace, "reregister {token:?} for {interests:?}");
+        source.reregister(self, token, interests)
+    }
+
+    /// Ends the watching of `source`.
+    ///
+    /// Dropping a source does the same. Events of it that a poll has returned already stay in
+    /// their [`Events`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Registry::reregister`].
+    pub fn deregister<S>(&self, source: &mut S) -> io::Result<()>
+    where
+        S: event::Source + ?Sized,
+    {
+        log!(trace, "deregister");
+        source.deregister(self)
+    }
+
+    /// Makes another handle of the same registry.
+    ///
+    /// # Errors
+    ///
+    /// The host's: a full descriptor table.
+    pub fn try_clone(&self) -> io::Result<Registry> {
+        Ok(Registry {
+            selector: self.selector.try_clone()?,
+            id: self.id,
+        })
+    }
+
+    #[inline]
+    pub(crate) fn selector(&self) -> &HostSelector {
+        &self.selector
+    }
+
+    #[inline]
+    pub(crate) fn id(&self) -> NonZeroU32 {
+        self.id
+    }
+}
+
+impl fmt::Debug for Poll {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Poll").field("registry", &self.registry).finish()
+    }
+}
+
+impl fmt::Debug for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Registry").field("selector", &self.selector).finish()
+    }
+}

@@ -1,0 +1,61 @@
+//! What an event says of its source, in one form for every host.
+
+use std::fmt;
+use std::ops::BitOr;
+
+/// A set of conditions. Each host translates what its kernel reports into this and nothing else.
+#[derive(Copy, Clone, PartialEq, Eq, Default)]
+pub(crate) struct Ready(u8);
+
+impl Ready {
+    pub(crate) const READABLE: Ready = Ready(1);
+    pub(crate) const WRITABLE: Ready = Ready(1 << 1);
+    pub(crate) const READ_CLOSED: Ready = Ready(1 << 2);
+    pub(crate) const WRITE_CLOSED: Ready = Ready(1 << 3);
+    pub(crate) const ERROR: Ready = Ready(1 << 4);
+    pub(crate) const PRIORITY: Ready = Ready(1 << 5);
+    pub(crate) const AIO: Ready = Ready(1 << 6);
+    pub(crate) const LIO: Ready = Ready(1 << 7);
+
+    const NAMES: [(Ready, &'static str); 8] = [
+        (Ready::READABLE, "READABLE"),
+        (Ready::WRITABLE, "WRITABLE"),
+        (Ready::READ_CLOSED, "READ_CLOSED"),
+        (Ready::WRITE_CLOSED, "WRITE_CLOSED"),
+        (Ready::ERROR, "ERROR"),
+        (Ready::PRIORITY, "PRIORITY"),
+        (Ready::AIO, "AIO"),
+        (Ready::LIO, "LIO"),
+    ];
+
+    pub(crate) const fn contains(self, other: Ready) -> bool {
+        self.0 & other.0 == other.0
+    }
+
+    /// `self` where `condition` holds, else nothing: a translation table reads as a sum of these.
+    #[inline]
+    pub(crate) const fn when(self, condition: bool) -> Ready {
+        if condition { self } else { Ready(0) }
+    }
+}
+
+impl BitOr for Ready {
+    type Output = Ready;
+
+    #[inline]
+    fn bitor(self, other: Ready) -> Ready {
+        Ready(self.0 | other.0)
+    }
+}
+
+impl fmt::Debug for Ready {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let held = Ready::NAMES.iter().filter(|(ready, _)| self.contains(*ready));
+        let mut separator = "";
+        for (_, name) in held {
+            write!(f, "{separator}{name}")?;
+            separator = " | ";
+        }
+        if separator.is_empty() { f.write_str("(none)") } else { Ok(()) }
+    }
+}

@@ -1,0 +1,129 @@
+//! The seam: what a host must give, and the one place where a host is chosen.
+//!
+//! A host is a module with four parts of the same names: a [`Selector`] (the queue of events), its
+//! [`Row`] (what a registered source holds), its [`RawEvent`] (an event as the host writes it) and
+//! a [`Wake`]r; and beside them the sockets, under the names that std uses. Nothing outside `sys`
+//! asks which host it is. Dispatch is static: the rest of the library is compiled for one host.
+//!
+//! kqueue and `poll(2)` will be further queues of `unix`, IOCP a `windows` module beside it.
+
+use std::fmt::Debug;
+use std::io;
+use std::time::Duration;
+
+use crate::event::Event;
+use crate::ready::Ready;
+use crate::{Interest, Registry, Token};
+
+#[cfg(all(feature = "os-poll", target_os = "wasi"))]
+mod wasi;
+#[cfg(all(feature = "os-poll", target_os = "wasi"))]
+use wasi as imp;
+
+#[cfg(all(feature = "os-poll", unix))]
+mod unix;
+#[cfg(all(feature = "os-poll", unix))]
+use unix as imp;
+
+#[cfg(not(feature = "os-poll"))]
+mod none;
+#[cfg(not(feature = "os-poll"))]
+use none as imp;
+
+#[cfg(not(any(unix, target_os = "wasi")))]
+compile_error!("mio_wasi runs on wasm32-wasip1, Linux and Android; see the README's table of hosts");
+
+#[cfg(feature = "net")]
+pub(crate) use imp::{socket, uds};
+#[cfg(all(unix, feature = "os-ext"))]
+pub(crate) use imp::{pipe, source_fd};
+
+pub(crate) type HostSelector = imp::Selector;
+pub(crate) type HostEvent = <HostSelector as Selector>::Event;
+pub(crate) type HostWaker = imp::Waker;
+
+/// One of the two ways that a source can be ready.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read = 0,
+    Write = 1,
+}
+
+/// A queue of events, shared by a `Poll`, its registries and its wakers.
+pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
+    /// What the host calls a source: a descriptor, and what is known of it.
+    type Source: Copy;
+    /// Held by the registered source; its drop ends the subscription.
+    type Row: Row;
+    /// An event as the host writes it.
+    type Event: RawEvent;
+
+    fn new() -> io::Result<Self>;
+
+    fn try_clone(&self) -> io::Result<Self>;
+
+    /// Adds the rows of `interest`, armed.
+    fn subscribe(
+        &self,
+        source: Self::Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<Self::Row>;
+
+    /// New token and interest; every row armed again.
+    fn modify(
+        &self,
+        row: &Self::Row,
+        source: Self::Source,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()>;
+
+    fn unsubscribe(&self, row: Self::Row, source: Self::Source) -> io::Result<()>;
+
+    /// Waits, then fills `events`, which is empty, up to its capacity, which is not 0. An error is
+    /// the queue's own; a source's error is an event with [`Ready::ERROR`].
+    fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
+}
+
+/// A registered source's end of the subscription. Hosts with kernel edges need none of it.
+pub(crate) trait Row: Debug + Send + Sync {
+    /// Whether the host forgets: only then are the calls below made.
+    const LEVEL: bool = false;
+
+    /// The host's queue ran dry (read) or full (write): watch that direction again.
+    #[inline]
+    fn rearm(&self, _: Direction) {}
+
+    /// As `rearm`, after a failure that would repeat at once: watch again after a pause.
+    #[inline]
+    fn rearm_later(&self, _: Direction) {}
+}
+
+/// An event as the host writes it, and its one translation.
+pub(crate) trait RawEvent: Copy + Send + Sync {
+    fn token(&self) -> Token;
+
+    fn ready(&self) -> Ready;
+}
+
+/// Ends a wait from elsewhere: another thread, or the program itself before it waits.
+pub(crate) trait Wake: Debug + Send + Sync + Sized {
+    type Selector: Selector;
+
+    fn new(selector: &Self::Selector, token: Token) -> io::Result<Self>;
+
+    fn wake(&self) -> io::Result<()>;
+}
+
+// A host that falls short does not build.
+const _: fn() = || {
+    fn host<S: Selector, W: Wake<Selector = S>>() {
+        let _ = (S::subscribe, S::modify, S::unsubscribe);
+        let _ = (S::Row::LEVEL, S::Row::rearm, S::Row::rearm_later);
+        // What each host and set of features uses a part of.
+        let _ = (Direction::Read, Direction::Write, Ready::when);
+        let _ = Registry::id;
+    }
+    host::<HostSelector, HostWaker>();
+};

@@ -1,0 +1,207 @@
+//! epoll: the kernel keeps the table and makes the edges.
+//!
+//! Each source is one entry of the kernel's interest list, edge-triggered, with the user's token
+//! as its data, so there is no table, no lock and no row here. The kernel writes its events
+//! straight into the user's `Events`: an [`Event`](crate::event::Event) is the kernel's own struct
+//! and is translated when it is asked. A descriptor that closes leaves the list by itself, unless
+//! a duplicate of it is open.
+//!
+//! The waker is an `eventfd`, edge-triggered as well: it is written and never read, but where its
+//! counter is full, once in 2^64 wakes, it is set back.
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
+
+use super::cvt;
+use crate::event::Event as PublicEvent;
+use crate::ready::Ready;
+use crate::{Interest, Token};
+
+#[derive(Debug)]
+pub(crate) struct Selector {
+    queue: OwnedFd,
+}
+
+impl super::super::Selector for Selector {
+    type Source = RawFd;
+    type Row = Row;
+    type Event = Event;
+
+    fn new() -> io::Result<Selector> {
+        // SAFETY: no pointers; the flag is one that the call knows.
+        let queue = cvt(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
+        // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+        let queue = unsafe { OwnedFd::from_raw_fd(queue) };
+        Ok(Selector { queue })
+    }
+
+    fn try_clone(&self) -> io::Result<Selector> {
+        let queue = self.queue.try_clone()?;
+        Ok(Selector { queue })
+    }
+
+    #[inline]
+    fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<Row> {
+        self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))
+            .map(|()| Row)
+    }
+
+    #[inline]
+    fn modify(&self, _: &Row, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+        self.control(libc::EPOLL_CTL_MOD, fd, token, flags(interest))
+    }
+
+    #[inline]
+    fn unsubscribe(&self, _: Row, fd: RawFd) -> io::Result<()> {
+        // Kernels before 2.6.9 want an event here too, and no kernel reads it.
+        self.control(libc::EPOLL_CTL_DEL, fd, Token(0), 0)
+    }
+
+    fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        let room = events.capacity().min(i32::MAX as usize) as i32;
+        let list = events.as_mut_ptr().cast::<libc::epoll_event>();
+        let queue = self.queue.as_raw_fd();
+        // SAFETY: `PublicEvent` is transparent over `Event`, and that over `epoll_event`; the
+        // vector owns `room` of them, and the kernel writes no more than that.
+        let count = cvt(unsafe { libc::epoll_wait(queue, list, room, milliseconds(timeout)) })?;
+        // SAFETY: the kernel has written the first `count`, and `count <= room <= capacity`.
+        unsafe { events.set_len(count as usize) };
+        Ok(())
+    }
+}
+
+impl Selector {
+    #[inline]
+    fn control(&self, operation: i32, fd: RawFd, token: Token, events: u32) -> io::Result<()> {
+        let mut event = libc::epoll_event {
+            events,
+            u64: token.0 as u64,
+        };
+        // SAFETY: `event` lives through the call, and the kernel keeps no pointer to it.
+        cvt(unsafe { libc::epoll_ctl(self.queue.as_raw_fd(), operation, fd, &mut event) })
+            .map(|_| ())
+    }
+}
+
+impl AsRawFd for Selector {
+    fn as_raw_fd(&self) -> RawFd {
+        self.queue.as_raw_fd()
+    }
+}
+
+impl AsFd for Selector {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.queue.as_fd()
+    }
+}
+
+/// Nothing: the kernel has the row, and drops it when the descriptor closes.
+#[derive(Debug)]
+pub(crate) struct Row;
+
+impl super::super::Row for Row {}
+
+#[derive(Copy, Clone)]
+#[repr(transparent)]
+pub(crate) struct Event(libc::epoll_event);
+
+const _: () = assert!(size_of::<PublicEvent>() == size_of::<libc::epoll_event>());
+const _: () = assert!(align_of::<PublicEvent>() == align_of::<libc::epoll_event>());
+
+impl super::super::RawEvent for Event {
+    #[inline]
+    fn token(&self) -> Token {
+        Token(self.0.u64 as usize)
+    }
+
+    #[inline]
+    fn ready(&self) -> Ready {
+        let events = self.0.events as i32;
+        let any = |bits: i32| events & bits != 0;
+        let (read, write) = (libc::EPOLLIN, libc::EPOLLOUT);
+        let (error, hup) = (libc::EPOLLERR, libc::EPOLLHUP);
+        // A half-closed peer is RDHUP, together with IN since there is an end to be read. A pipe's
+        // writer whose reader has gone sees ERR, alone or beside OUT.
+        Ready::READABLE.when(any(read | libc::EPOLLPRI))
+            | Ready::WRITABLE.when(any(write))
+            | Ready::ERROR.when(any(error))
+            | Ready::READ_CLOSED.when(any(hup) || (any(read) && any(libc::EPOLLRDHUP)))
+            | Ready::WRITE_CLOSED.when(any(hup) || (any(write) && any(error)) || events == error)
+            | Ready::PRIORITY.when(any(libc::EPOLLPRI))
+    }
+}
+
+#[inline]
+fn flags(interest: Interest) -> u32 {
+    let mut flags = libc::EPOLLET;
+    if interest.is_readable() {
+        flags |= libc::EPOLLIN | libc::EPOLLRDHUP;
+    }
+    if interest.is_writable() {
+        flags |= libc::EPOLLOUT;
+    }
+    if interest.is_priority() {
+        flags |= libc::EPOLLPRI;
+    }
+    flags as u32
+}
+
+/// Rounded up, so that no wait ends early; what does not fit is the longest wait there is.
+#[inline]
+fn milliseconds(timeout: Option<Duration>) -> i32 {
+    match timeout {
+        None => -1,
+        Some(timeout) => {
+            let partial = u128::from(timeout.subsec_nanos() % 1_000_000 != 0);
+            i32::try_from(timeout.as_millis() + partial).unwrap_or(i32::MAX)
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Waker {
+    counter: File,
+}
+
+impl super::super::Wake for Waker {
+    type Selector = Selector;
+
+    fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
+        // SAFETY: no pointers; the flags are ones that the call knows.
+        let counter = cvt(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
+        // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+        let counter = unsafe { File::from_raw_fd(counter) };
+        super::super::Selector::subscribe(
+            selector,
+            counter.as_raw_fd(),
+            token,
+            Interest::READABLE,
+        )?;
+        Ok(Waker { counter })
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        loop {
+            match (&self.counter).write(&1_u64.to_ne_bytes()) {
+                Ok(_) => return Ok(()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) if error.kind() == ErrorKind::WouldBlock => self.reset()?,
+                Err(error) => return Err(error),
+            }
+        }
+    }
+}
+
+impl Waker {
+    /// Empties the counter. Another thread may have done so first.
+    #[cold]
+    fn reset(&self) -> io::Result<()> {
+        match (&self.counter).read(&mut [0; 8]) {
+            Err(error) if error.kind() != ErrorKind::WouldBlock => Err(error),
+            _ => Ok(()),
+        }
+    }
+}

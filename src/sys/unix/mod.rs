@@ -1,0 +1,56 @@
+//! Unix: which queue, and the sockets, which are std's own.
+
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+
+use crate::{Poll, Registry};
+
+#[cfg(not(any(target_os = "linux", target_os = "android")))]
+compile_error!("on Unix, mio_wasi has only the epoll queue: Linux and Android");
+
+mod epoll;
+#[cfg(feature = "os-ext")]
+pub(crate) mod pipe;
+#[cfg(feature = "net")]
+pub(crate) mod socket;
+#[cfg(feature = "os-ext")]
+pub(crate) mod source_fd;
+#[cfg(feature = "net")]
+pub(crate) mod uds;
+
+pub(crate) use epoll::{Selector, Waker};
+
+impl AsRawFd for Poll {
+    fn as_raw_fd(&self) -> RawFd {
+        self.registry().as_raw_fd()
+    }
+}
+
+impl AsRawFd for Registry {
+    fn as_raw_fd(&self) -> RawFd {
+        self.selector().as_raw_fd()
+    }
+}
+
+impl AsFd for Registry {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.selector().as_fd()
+    }
+}
+
+#[cfg(any(feature = "net", feature = "os-ext"))]
+impl<T: AsRawFd> crate::io_source::AsSource for T {
+    #[inline]
+    fn source(&self) -> RawFd {
+        self.as_raw_fd()
+    }
+}
+
+/// A libc call's answer as a result: -1 is the thread's last error.
+#[inline]
+fn cvt(answer: libc::c_int) -> std::io::Result<libc::c_int> {
+    if answer == -1 {
+        Err(std::io::Error::last_os_error())
+    } else {
+        Ok(answer)
+    }
+}

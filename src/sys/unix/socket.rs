@@ -1,0 +1,130 @@
+//! TCP and UDP: std's sockets, opened so that nothing waits.
+//!
+//! std opens its sockets blocking, so connect and accept are made here, at one system call each
+//! beside the opening. A bind is no hot path: std's will do.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+
+use super::cvt;
+use crate::error::Error;
+
+pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
+
+/// As many connections as may wait to be accepted, where the system's own limit is not lower.
+const BACKLOG: libc::c_int = 1024;
+
+pub(crate) fn tcp_connect(address: SocketAddr) -> io::Result<TcpStream> {
+    let family = match address {
+        SocketAddr::V4(_) => libc::AF_INET,
+        SocketAddr::V6(_) => libc::AF_INET6,
+    };
+    // std's stream waits for the connection. Its datagram socket makes the bare call, which the
+    // kernel takes for any socket.
+    let socket = UdpSocket::from(open(family, libc::SOCK_STREAM)?);
+    match socket.connect(address) {
+        Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
+        _ => Ok(OwnedFd::from(socket).into()),
+    }
+}
+
+pub(crate) fn tcp_bind(address: SocketAddr) -> io::Result<TcpListener> {
+    // std sets `SO_REUSEADDR` where that is safe.
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    // std listens with a backlog of 128, and a second call replaces it.
+    // SAFETY: no pointers, and the descriptor is open while `listener` lives.
+    cvt(unsafe { libc::listen(listener.as_raw_fd(), BACKLOG) })?;
+    Ok(listener)
+}
+
+#[inline]
+pub(crate) fn tcp_accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let accepted = accept(listener.as_raw_fd())?;
+    Ok((accepted.socket.into(), ip(&accepted.address)?))
+}
+
+pub(crate) fn udp_bind(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(crate) fn udp_only_v6(socket: &UdpSocket) -> io::Result<bool> {
+    let mut only: libc::c_int = 0;
+    let mut length = size_of_val(&only) as libc::socklen_t;
+    // SAFETY: the kernel writes at most `length` bytes to `only`, and the new length to `length`.
+    cvt(unsafe {
+        libc::getsockopt(
+            socket.as_raw_fd(),
+            libc::IPPROTO_IPV6,
+            libc::IPV6_V6ONLY,
+            (&raw mut only).cast(),
+            &mut length,
+        )
+    })?;
+    Ok(only != 0)
+}
+
+/// Opens a socket that neither blocks nor outlives an `exec`.
+pub(super) fn open(family: libc::c_int, kind: libc::c_int) -> io::Result<OwnedFd> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    // SAFETY: no pointers.
+    let fd = cvt(unsafe { libc::socket(family, kind, 0) })?;
+    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A connection, and the address of its peer. A Unix socket's does not fit and is cut short.
+pub(super) struct Accepted {
+    pub(super) socket: OwnedFd,
+    pub(super) address: libc::sockaddr_in6,
+    pub(super) address_length: libc::socklen_t,
+}
+
+/// Accepts a connection that neither blocks nor outlives an `exec`.
+#[inline]
+pub(super) fn accept(listener: RawFd) -> io::Result<Accepted> {
+    // SAFETY: the structure consists of integers, for which zero is a value.
+    let mut address: libc::sockaddr_in6 = unsafe { std::mem::zeroed() };
+    let mut address_length = size_of_val(&address) as libc::socklen_t;
+    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let to = (&raw mut address).cast();
+    // SAFETY: the kernel writes no more to `address` than `address_length` said at first.
+    let socket = cvt(unsafe { libc::accept4(listener, to, &mut address_length, flags) })?;
+    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
+    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    Ok(Accepted {
+        socket,
+        address,
+        address_length,
+    })
+}
+
+// IPv4's structure is shorter, and has its address where IPv6's has the flow's label.
+const _: () = {
+    use libc::{sockaddr_in, sockaddr_in6};
+    use std::mem::offset_of;
+    assert!(size_of::<sockaddr_in>() <= size_of::<sockaddr_in6>());
+    assert!(offset_of!(sockaddr_in, sin_port) == offset_of!(sockaddr_in6, sin6_port));
+    assert!(offset_of!(sockaddr_in, sin_addr) == offset_of!(sockaddr_in6, sin6_flowinfo));
+};
+
+#[inline]
+fn ip(address: &libc::sockaddr_in6) -> io::Result<SocketAddr> {
+    let port = u16::from_be(address.sin6_port);
+    let (flow, scope) = (address.sin6_flowinfo, address.sin6_scope_id);
+    match libc::c_int::from(address.sin6_family) {
+        libc::AF_INET => {
+            let ip = Ipv4Addr::from(flow.to_ne_bytes());
+            Ok(SocketAddrV4::new(ip, port).into())
+        }
+        libc::AF_INET6 => {
+            let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
+            Ok(SocketAddrV6::new(ip, port, flow, scope).into())
+        }
+        _ => Err(Error::BadAddress("the accepted socket's peer has no IP address").into()),
+    }
+}

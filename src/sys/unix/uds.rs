@@ -1,0 +1,93 @@
+//! Unix sockets: std's, opened so that nothing waits.
+//!
+//! std opens its sockets blocking, so that its stream's connect would wait for room in the
+//! listener's backlog: connect and accept are made here. A bind is no hot path: std's will do.
+#![allow(unsafe_code)]
+
+use std::io;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
+
+use super::cvt;
+use super::socket;
+
+pub use std::os::unix::net::SocketAddr;
+pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
+
+pub(crate) fn stream_connect(path: &Path) -> io::Result<UnixStream> {
+    stream_connect_by(|socket| socket.connect(path))
+}
+
+pub(crate) fn stream_connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
+    stream_connect_by(|socket| socket.connect_addr(address))
+}
+
+/// std's stream waits for the connection. Its datagram socket makes the bare call, which the
+/// kernel takes for any socket. A Unix connect is never in progress: it is done, or it failed.
+fn stream_connect_by(
+    connect: impl FnOnce(&UnixDatagram) -> io::Result<()>,
+) -> io::Result<UnixStream> {
+    let socket = UnixDatagram::from(socket::open(libc::AF_UNIX, libc::SOCK_STREAM)?);
+    connect(&socket)?;
+    Ok(OwnedFd::from(socket).into())
+}
+
+pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
+    pair(libc::SOCK_STREAM)
+}
+
+pub(crate) fn listener_bind(path: &Path) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind(path)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+pub(crate) fn listener_bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+    let listener = UnixListener::bind_addr(address)?;
+    listener.set_nonblocking(true)?;
+    Ok(listener)
+}
+
+#[inline]
+pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
+    let accepted = socket::accept(listener.as_raw_fd())?;
+    let stream = UnixStream::from(accepted.socket);
+    // Clients rarely bind. Only std can make the address of one that did, by asking once more.
+    let unnamed = std::mem::offset_of!(libc::sockaddr_un, sun_path);
+    let peer = if accepted.address_length as usize <= unnamed {
+        SocketAddr::from_pathname("")?
+    } else {
+        stream.peer_addr()?
+    };
+    Ok((stream, peer))
+}
+
+pub(crate) fn datagram_bind(path: &Path) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::bind(path)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(crate) fn datagram_bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+    let socket = UnixDatagram::bind_addr(address)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket)
+}
+
+pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
+    socket::open(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
+}
+
+pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
+    pair(libc::SOCK_DGRAM)
+}
+
+fn pair<T: From<OwnedFd>>(kind: libc::c_int) -> io::Result<(T, T)> {
+    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
+    let mut fds = [-1; 2];
+    // SAFETY: the kernel writes two descriptors to `fds`.
+    cvt(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
+    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
+    let [one, other] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    Ok((one.into(), other.into()))
+}

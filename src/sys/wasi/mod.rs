@@ -1,0 +1,201 @@
+//! WASI: a subscription table of our own over `poll_oneoff`, which is level-triggered and forgets.
+//!
+//! The host has no queue to register with. Each `poll_oneoff` takes the list of everything that is
+//! waited for and answers what is ready *now*, as long as it is. Mio's model is the opposite: the
+//! queue remembers sources and tells changes. Between the two stand three parts:
+//!
+//! - the [`table`], which keeps the list in the host's own format, so that a wait builds nothing;
+//! - disarming: an event takes its row out of the list, so that it is not told again, and the
+//!   outcome of the next I/O call puts it back (`io_source.rs` has the rule);
+//! - the [`wait`], which turns the host's answer into events and lives with the host's faults.
+//!
+//! Which rows a call hands over is decided in one place, [`table::Table::list`]: today all of them.
+//!
+//! A guest has one thread: the lock below is never contended, and nobody can wake a wait that
+//! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
+
+mod abi;
+#[cfg(feature = "net")]
+pub(crate) mod socket;
+mod table;
+#[cfg(feature = "net")]
+pub(crate) mod uds;
+mod wait;
+
+use std::fmt;
+use std::io;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use wasi::{Fd, Subscription};
+
+use self::table::{First, Key};
+use self::wait::{Host, NO_EVENT, Waiter};
+use crate::error::Error;
+use crate::event::Event as PublicEvent;
+use crate::ready::Ready;
+use crate::sys::Direction;
+use crate::{Interest, Token};
+
+/// A source as the host knows it.
+#[derive(Copy, Clone)]
+pub(crate) struct Source {
+    pub(crate) fd: Fd,
+    /// Whether this library made the socket. Of any other descriptor it asks the host what it is:
+    /// WasmEdge (0.14 to 0.17) waits for ever for one that is closed, or is a file.
+    pub(crate) trusted: bool,
+}
+
+#[derive(Clone)]
+pub(crate) struct Selector {
+    waiter: Arc<Mutex<Waiter<WasiHost>>>,
+}
+
+impl Selector {
+    fn lock(&self) -> MutexGuard<'_, Waiter<WasiHost>> {
+        self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl super::Selector for Selector {
+    type Source = Source;
+    type Row = Row;
+    type Event = Event;
+
+    fn new() -> io::Result<Selector> {
+        open_poller()?;
+        let waiter = Waiter::new(WasiHost { spare: None });
+        Ok(Selector {
+            waiter: Arc::new(Mutex::new(waiter)),
+        })
+    }
+
+    fn try_clone(&self) -> io::Result<Selector> {
+        Ok(self.clone())
+    }
+
+    fn subscribe(&self, source: Source, token: Token, interest: Interest) -> io::Result<Row> {
+        if !source.trusted {
+            abi::pollable(source.fd)?;
+        }
+        let key = self.lock().table.insert(source.fd, token, interest);
+        let key = key.ok_or(Error::DescriptorTaken)?;
+        let selector = self.clone();
+        Ok(Row { selector, key })
+    }
+
+    fn modify(&self, row: &Row, _: Source, token: Token, interest: Interest) -> io::Result<()> {
+        self.lock().table.modify(row.key, token, interest);
+        Ok(())
+    }
+
+    fn unsubscribe(&self, row: Row, _: Source) -> io::Result<()> {
+        drop(row);
+        Ok(())
+    }
+
+    fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
+        self.lock().wait(events, timeout)
+    }
+}
+
+impl fmt::Debug for Selector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Selector").finish_non_exhaustive()
+    }
+}
+
+/// A source's slot in the table. Its drop takes the rows out, so it goes before the descriptor.
+#[derive(Debug)]
+pub(crate) struct Row {
+    selector: Selector,
+    key: Key,
+}
+
+impl super::Row for Row {
+    const LEVEL: bool = true;
+
+    fn rearm(&self, direction: Direction) {
+        self.selector.lock().table.arm(self.key, direction);
+    }
+
+    fn rearm_later(&self, direction: Direction) {
+        self.selector.lock().table.park(self.key, direction);
+    }
+}
+
+impl Drop for Row {
+    fn drop(&mut self) {
+        self.selector.lock().table.remove(self.key);
+    }
+}
+
+#[derive(Copy, Clone)]
+pub(crate) struct Event {
+    token: Token,
+    ready: Ready,
+}
+
+impl super::RawEvent for Event {
+    fn token(&self) -> Token {
+        self.token
+    }
+
+    fn ready(&self) -> Ready {
+        self.ready
+    }
+}
+
+#[derive(Debug)]
+pub(crate) struct Waker {
+    selector: Selector,
+    token: Token,
+}
+
+impl super::Wake for Waker {
+    type Selector = Selector;
+
+    fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
+        let selector = selector.clone();
+        selector.lock().expect_waker();
+        Ok(Waker { selector, token })
+    }
+
+    fn wake(&self) -> io::Result<()> {
+        self.selector.lock().wake(self.token);
+        Ok(())
+    }
+}
+
+struct WasiHost {
+    spare: Option<OwnedFd>,
+}
+
+impl Host for WasiHost {
+    fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize> {
+        abi::poll(rows, events)
+    }
+
+    fn now(&mut self) -> u64 {
+        abi::now()
+    }
+
+    fn spare(&mut self) -> Option<Fd> {
+        if self.spare.is_none() {
+            self.spare = abi::spare();
+        }
+        self.spare.as_ref().map(|fd| fd.as_raw_fd() as Fd)
+    }
+}
+
+/// Makes WasmEdge (0.14 to 0.17) open its epoll descriptor and a timer while it can. One that does
+/// so for the first time when the descriptors are used up answers every later wait with errors.
+fn open_poller() -> io::Result<()> {
+    static OPEN: AtomicBool = AtomicBool::new(false);
+    if !OPEN.swap(true, Ordering::Relaxed) {
+        abi::poll(&[First::Clock(1).row()], &mut [NO_EVENT])?;
+    }
+    Ok(())
+}

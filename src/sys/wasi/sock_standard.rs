@@ -1,0 +1,97 @@
+//! Sockets by standard preview1 alone, for a build without the feature `wasmedge`: what the host
+//! has opened can accept, receive, send and shut down. Every other call is an error that says so.
+
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use wasi::Riflags;
+
+use super::super::cvt;
+use super::{Address, Family, Kind, raw, set_nonblocking};
+use crate::error::Error;
+
+/// An option whose value is an `int`.
+#[derive(Copy, Clone)]
+pub(crate) enum Flag {
+    Broadcast,
+}
+
+#[cold]
+fn missing<T>(call: &'static str) -> io::Result<T> {
+    let needs = "standard WASI has no such call; for WasmEdge's, build mio_wasi with its feature \
+                 `wasmedge`";
+    Err(Error::Unsupported { call, needs }.into())
+}
+
+pub(crate) fn spare() -> Option<OwnedFd> {
+    None
+}
+
+pub(crate) fn open(_: Family, _: Kind) -> io::Result<OwnedFd> {
+    missing("opening a socket")
+}
+
+pub(crate) fn connected(_: Kind, _: &Address) -> io::Result<OwnedFd> {
+    missing("connect")
+}
+
+pub(crate) fn bound(_: Kind, _: &Address) -> io::Result<OwnedFd> {
+    missing("bind")
+}
+
+pub(crate) fn listening(_: &Address) -> io::Result<OwnedFd> {
+    missing("bind")
+}
+
+pub(crate) fn connect(_: BorrowedFd<'_>, _: &Address) -> io::Result<()> {
+    missing("connect")
+}
+
+/// The next connection. The flag is for the connection, but WasmEdge (0.14 to 0.17) gives it to
+/// the listener, which is right as well; so the connection is told once more.
+pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers of ours.
+    let accepted = cvt(unsafe { wasi::sock_accept(raw(fd), wasi::FDFLAGS_NONBLOCK) })?;
+    // SAFETY: the host has just opened this descriptor for us, so nobody else has it.
+    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as RawFd) };
+    set_nonblocking(accepted.as_fd())?;
+    Ok(accepted)
+}
+
+/// Where a connection came from that has just been accepted: nobody can tell.
+pub(crate) fn origin(_: BorrowedFd<'_>) -> io::Result<Address> {
+    Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())
+}
+
+pub(crate) fn local_addr(_: BorrowedFd<'_>) -> io::Result<Address> {
+    missing("local_addr")
+}
+
+pub(crate) fn peer_addr(_: BorrowedFd<'_>) -> io::Result<Address> {
+    missing("peer_addr")
+}
+
+pub(crate) fn recv_from(
+    _: BorrowedFd<'_>,
+    _: &mut [u8],
+    _: Riflags,
+) -> io::Result<(usize, Address)> {
+    missing("recv_from")
+}
+
+pub(crate) fn send_to(_: BorrowedFd<'_>, _: &[u8], _: &Address) -> io::Result<usize> {
+    missing("send_to")
+}
+
+pub(crate) fn take_error(_: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
+    missing("take_error")
+}
+
+pub(crate) fn flag(_: BorrowedFd<'_>, _: Flag) -> io::Result<bool> {
+    missing("broadcast")
+}
+
+pub(crate) fn set_flag(_: BorrowedFd<'_>, _: Flag, _: bool) -> io::Result<()> {
+    missing("set_broadcast")
+}

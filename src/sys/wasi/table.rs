@@ -1,0 +1,415 @@
+//! The subscription table: every registered source, kept as the list that the host is handed.
+//!
+//! [`Table::list`] *is* the wire format. `poll_oneoff` takes the whole list with each call and
+//! forgets it, so the list is never built: a row is pushed when a direction is armed, and leaves
+//! by `swap_remove` when its event is delivered; both cost the same with ten rows or ten thousand.
+//! Row 0 is kept for what ends a wait by itself (a clock, or the spare socket), so that the list
+//! with and without it are two slices of one array.
+//!
+//! Words: a *source* is a descriptor with a token and an interest, and owns a *slot*; a *row* is a
+//! subscription, one per source and direction. A direction is *armed* (its row is in the list),
+//! *disarmed* (it is not) or *parked* (it is not, and comes back after a pause).
+//!
+//! The host returns with each event the number that its row carried: generation, slot, direction.
+//! A slot that is used again has a newer generation, so an event of its former owner finds nobody.
+//!
+//! Pure: no host call and no unsafe code, so that it is tested on any machine. Each wait's events
+//! of one source are merged into one, for which the slot notes where in the output it stands.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use wasi::{
+    CLOCKID_MONOTONIC, EVENTTYPE_CLOCK, EVENTTYPE_FD_READ, EVENTTYPE_FD_WRITE, Eventtype, Fd,
+    Subscription, SubscriptionClock, SubscriptionFdReadwrite, SubscriptionU, SubscriptionUU,
+};
+
+use crate::event::Event;
+use crate::ready::Ready;
+use crate::sys::Direction;
+use crate::{Interest, Token};
+
+/// The number of row 0. No slot ever has it: it would be the last of 2^31 slots.
+pub(super) const FIRST: u64 = u64::MAX;
+
+const DISARMED: u32 = 0;
+const PARKED: u32 = u32::MAX;
+
+pub(super) struct Table {
+    rows: Vec<Subscription>,
+    slots: Vec<Slot>,
+    free: Vec<u32>,
+    by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
+    /// Rows to arm after a pause; entries whose row is no longer parked are skipped.
+    parked: Vec<u64>,
+    /// Counts waits, so that a slot knows whether its event is in this one's output.
+    wait: u32,
+}
+
+struct Slot {
+    fd: Fd,
+    generation: u32,
+    token: Token,
+    interest: Interest,
+    /// Where the rows stand in the list, by direction; or `DISARMED`, or `PARKED`.
+    rows: [u32; 2],
+    /// The last wait that reported this source, and where in its output.
+    reported: (u32, u32),
+}
+
+/// Names a slot for as long as its owner has it.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    slot: u32,
+    generation: u32,
+}
+
+/// What ends a wait although no source is ready.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// So many nanoseconds have passed.
+    Clock(u64),
+    /// Nothing: this socket can always be written to.
+    Spare(Fd),
+}
+
+/// What became of an event.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) enum Delivery {
+    Done,
+    /// Its row is not in the list (any more).
+    Stale,
+    /// The output has no room; the row stays armed.
+    Full,
+}
+
+impl Table {
+    pub(super) fn new() -> Table {
+        Table {
+            rows: vec![First::Clock(0).row()],
+            slots: Vec::new(),
+            free: Vec::new(),
+            by_fd: HashMap::default(),
+            parked: Vec::new(),
+            wait: 0,
+        }
+    }
+
+    /// Adds a source with every row of `interest` armed; `None` where its descriptor is in here
+    /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20).
+    pub(super) fn insert(&mut self, fd: Fd, token: Token, interest: Interest) -> Option<Key> {
+        if self.by_fd.contains_key(&fd) {
+            return None;
+        }
+        let slot = match self.free.pop() {
+            Some(slot) => slot,
+            None => {
+                self.slots.push(Slot::empty());
+                self.slots.len() as u32 - 1
+            }
+        };
+        self.by_fd.insert(fd, slot);
+        let entry = &mut self.slots[slot as usize];
+        entry.fd = fd;
+        let generation = entry.generation;
+        let key = Key { slot, generation };
+        self.modify(key, token, interest);
+        Some(key)
+    }
+
+    /// Replaces token and interest, and arms every row of the interest: what is ready fires once
+    /// more, as it does with epoll.
+    pub(super) fn modify(&mut self, key: Key, token: Token, interest: Interest) {
+        let Some(slot) = self.find(key) else { return };
+        self.slots[slot].token = token;
+        self.slots[slot].interest = interest;
+        for direction in [Direction::Read, Direction::Write] {
+            if wants(interest, direction) {
+                self.arm(key, direction);
+            } else {
+                self.disarm(key, direction);
+            }
+        }
+    }
+
+    pub(super) fn remove(&mut self, key: Key) {
+        let Some(slot) = self.find(key) else { return };
+        self.disarm(key, Direction::Read);
+        self.disarm(key, Direction::Write);
+        self.by_fd.remove(&self.slots[slot].fd);
+        self.slots[slot].generation = key.generation.wrapping_add(1);
+        self.free.push(key.slot);
+    }
+
+    /// Puts the row of a direction into the list, if the source's interest has it.
+    pub(super) fn arm(&mut self, key: Key, direction: Direction) {
+        let Some(slot) = self.find(key) else { return };
+        let slot = &mut self.slots[slot];
+        if slot.is_armed(direction) || !wants(slot.interest, direction) {
+            return;
+        }
+        slot.rows[direction as usize] = self.rows.len() as u32;
+        self.rows.push(row(key.pack(direction), slot.fd, direction));
+    }
+
+    fn disarm(&mut self, key: Key, direction: Direction) {
+        let Some(slot) = self.find(key) else { return };
+        let slot = &mut self.slots[slot];
+        let armed = slot.is_armed(direction);
+        let index = std::mem::replace(&mut slot.rows[direction as usize], DISARMED) as usize;
+        if armed {
+            self.rows.swap_remove(index);
+            if let Some(moved) = self.rows.get(index) {
+                let (key, direction) = Key::unpack(moved.userdata);
+                self.slots[key.slot as usize].rows[direction as usize] = index as u32;
+            }
+        }
+    }
+
+    /// Takes a row out of the list until [`Table::unpark`].
+    pub(super) fn park(&mut self, key: Key, direction: Direction) {
+        let Some(slot) = self.find(key) else { return };
+        if !wants(self.slots[slot].interest, direction) {
+            return;
+        }
+        self.disarm(key, direction);
+        self.slots[slot].rows[direction as usize] = PARKED;
+        self.parked.push(key.pack(direction));
+    }
+
+    /// Arms what is parked.
+    pub(super) fn unpark(&mut self) {
+        while let Some(userdata) = self.parked.pop() {
+            let (key, direction) = Key::unpack(userdata);
+            let slot = self.find(key).map(|slot| &self.slots[slot]);
+            if slot.is_some_and(|slot| slot.rows[direction as usize] == PARKED) {
+                self.arm(key, direction);
+            }
+        }
+    }
+
+    pub(super) fn has_parked(&self) -> bool {
+        !self.parked.is_empty()
+    }
+
+    pub(super) fn has_armed(&self) -> bool {
+        self.rows.len() > 1
+    }
+
+    /// The list for the host. Valid until the table changes.
+    pub(super) fn list(&mut self, first: Option<First>) -> &[Subscription] {
+        match first {
+            Some(first) => {
+                self.rows[0] = first.row();
+                &self.rows
+            }
+            None => &self.rows[1..],
+        }
+    }
+
+    /// A new wait begins, with an empty output.
+    pub(super) fn begin(&mut self) {
+        self.wait = self.wait.wrapping_add(1);
+    }
+
+    /// Adds `ready` to the event of the source whose row is `userdata`, and disarms the row.
+    pub(super) fn deliver(
+        &mut self,
+        userdata: u64,
+        ready: Ready,
+        out: &mut Vec<Event>,
+    ) -> Delivery {
+        let (key, direction) = Key::unpack(userdata);
+        let Some(slot) = self.find(key) else {
+            return Delivery::Stale;
+        };
+        let slot = &mut self.slots[slot];
+        if !slot.is_armed(direction) {
+            return Delivery::Stale;
+        }
+        let (wait, index) = slot.reported;
+        if wait == self.wait {
+            let raw = &mut out[index as usize].raw;
+            raw.ready = raw.ready | ready;
+        } else if out.len() < out.capacity() {
+            slot.reported = (self.wait, out.len() as u32);
+            let token = slot.token;
+            let raw = super::Event { token, ready };
+            out.push(Event { raw });
+        } else {
+            return Delivery::Full;
+        }
+        self.disarm(key, direction);
+        Delivery::Done
+    }
+
+    /// Parks the rows of sources that are watched for writing alone, and says whether there were
+    /// any. On WasmEdge (0.14 to 0.17) a stream whose peer has half-closed, and whose send buffer
+    /// is full, ends every wait at once with no event: it is one of these.
+    pub(super) fn park_writers(&mut self) -> bool {
+        let before = self.rows.len();
+        self.for_each_lone(Direction::Write, |table, key| {
+            table.park(key, Direction::Write);
+            true
+        });
+        self.rows.len() < before
+    }
+
+    /// Reports sources that are watched for reading alone as readable, as far as there is room. On
+    /// WasmEdge (0.14 to 0.17) a UDP socket with a pending error, such as a refusal by ICMP, ends
+    /// every wait at once with no event: it is one of these, and its next call tells the error.
+    /// Where there is no such source, every row is reported: an event may be spurious.
+    pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
+        self.for_each_lone(Direction::Read, |table, key| {
+            table.deliver(key.pack(Direction::Read), Ready::READABLE, out) != Delivery::Full
+        });
+        if out.is_empty() {
+            for index in (1..self.rows.len()).rev() {
+                let userdata = self.rows[index].userdata;
+                self.deliver(userdata, Direction::of_row(userdata).ready(), out);
+            }
+        }
+    }
+
+    /// Calls `act`, until it says no, for sources of which this direction's row is armed and the
+    /// other is not. From the end, since `act` may take the row out and the last one then takes its place.
+    fn for_each_lone(
+        &mut self,
+        direction: Direction,
+        mut act: impl FnMut(&mut Table, Key) -> bool,
+    ) {
+        for index in (1..self.rows.len()).rev() {
+            let (key, found) = Key::unpack(self.rows[index].userdata);
+            let other = direction.other();
+            let lone = found == direction && !self.slots[key.slot as usize].is_armed(other);
+            if lone && !act(self, key) {
+                return;
+            }
+        }
+    }
+
+    fn find(&self, key: Key) -> Option<usize> {
+        let slot = self.slots.get(key.slot as usize)?;
+        (slot.generation == key.generation).then_some(key.slot as usize)
+    }
+}
+
+impl Slot {
+    fn empty() -> Slot {
+        Slot {
+            fd: 0,
+            generation: 0,
+            token: Token(0),
+            interest: Interest::READABLE,
+            rows: [DISARMED; 2],
+            reported: (0, 0),
+        }
+    }
+
+    fn is_armed(&self, direction: Direction) -> bool {
+        !matches!(self.rows[direction as usize], DISARMED | PARKED)
+    }
+}
+
+impl Key {
+    fn pack(self, direction: Direction) -> u64 {
+        u64::from(self.generation) << 32 | u64::from(self.slot) << 1 | direction as u64
+    }
+
+    fn unpack(userdata: u64) -> (Key, Direction) {
+        let generation = (userdata >> 32) as u32;
+        let slot = userdata as u32 >> 1;
+        let key = Key { slot, generation };
+        (key, Direction::of_row(userdata))
+    }
+}
+
+impl Direction {
+    /// The direction of the row that carries this number.
+    pub(super) fn of_row(userdata: u64) -> Direction {
+        if userdata & 1 == Direction::Read as u64 {
+            Direction::Read
+        } else {
+            Direction::Write
+        }
+    }
+
+    fn other(self) -> Direction {
+        match self {
+            Direction::Read => Direction::Write,
+            Direction::Write => Direction::Read,
+        }
+    }
+
+    pub(super) fn ready(self) -> Ready {
+        match self {
+            Direction::Read => Ready::READABLE,
+            Direction::Write => Ready::WRITABLE,
+        }
+    }
+}
+
+impl First {
+    pub(super) fn row(self) -> Subscription {
+        match self {
+            First::Spare(fd) => row(FIRST, fd, Direction::Write),
+            First::Clock(nanoseconds) => {
+                let clock = SubscriptionClock {
+                    id: CLOCKID_MONOTONIC,
+                    timeout: nanoseconds,
+                    precision: 0,
+                    flags: 0,
+                };
+                subscription(FIRST, EVENTTYPE_CLOCK, SubscriptionUU { clock })
+            }
+        }
+    }
+}
+
+fn row(userdata: u64, file_descriptor: Fd, direction: Direction) -> Subscription {
+    let fd = SubscriptionFdReadwrite { file_descriptor };
+    match direction {
+        Direction::Read => {
+            subscription(userdata, EVENTTYPE_FD_READ, SubscriptionUU { fd_read: fd })
+        }
+        Direction::Write => {
+            subscription(userdata, EVENTTYPE_FD_WRITE, SubscriptionUU { fd_write: fd })
+        }
+    }
+}
+
+fn subscription(userdata: u64, kind: Eventtype, u: SubscriptionUU) -> Subscription {
+    let tag = kind.raw();
+    Subscription {
+        userdata,
+        u: SubscriptionU { tag, u },
+    }
+}
+
+fn wants(interest: Interest, direction: Direction) -> bool {
+    match direction {
+        Direction::Read => interest.is_readable(),
+        Direction::Write => interest.is_writable(),
+    }
+}
+
+/// WasmEdge's descriptors are random, other hosts' dense: a multiplication spreads either. It
+/// spares the guest std's hash with its random keys, which would be one more host call.
+#[derive(Default)]
+struct FdHasher(u64);
+
+impl Hasher for FdHasher {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.write_u32(u32::from(*byte));
+        }
+    }
+
+    fn write_u32(&mut self, fd: u32) {
+        self.0 = (self.0 ^ u64::from(fd)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    }
+}

@@ -1,0 +1,286 @@
+//! One wait: from the table to the user's events, over a host that says less than it knows.
+//!
+//! A wait asks the host once, in the good case. The rest of this file is what a real host makes
+//! necessary; each reaction is chosen so that no event is lost and nothing spins. The numbers are
+//! WasmEdge's (0.14 to 0.17 alike):
+//!
+//! - *More is ready than the output holds*: the host's answer is kept, and the next waits deliver
+//!   it in its order before the host is asked again. Nobody starves, whatever the capacity.
+//! - *A wake is pending*: the host is asked without sleeping and the wake is added behind what is
+//!   ready. Where there was no room for it, it goes first the next time.
+//! - *Interrupted* (27 for every row, after a stop and continue of the host's process): the host
+//!   has kept half of its state, so the same list is handed over again at once, unchanged but for
+//!   the clock. The answer has 20 for rows that are still watched, which means nothing.
+//! - *No such row* (44): the host's poller lost its state, as an empty list by somebody else makes
+//!   it. A call with nothing but a clock heals it; then the list is handed over again.
+//! - *An error of one row*: an event with `ERROR` for its source. The other events stand.
+//! - *Nothing at all*, at once: some source has a condition that matches no row, and would end
+//!   every wait like this. First writers without a reader are parked, then readers without a writer
+//!   are told to look: see [`Table::park_writers`] and [`Table::report_silent`].
+//!
+//! Parked rows come back after [`PAUSE`], or when the wait ends: a persistent condition costs a
+//! few calls a second. Pure but for the [`Host`], so that a simulated one can show all of this.
+
+use std::io;
+use std::time::Duration;
+
+use wasi::{
+    ERRNO_EXIST, ERRNO_INTR, ERRNO_NOENT, ERRNO_SUCCESS, EVENTRWFLAGS_FD_READWRITE_HANGUP,
+    EVENTTYPE_CLOCK, Errno, EventFdReadwrite, Fd, Subscription,
+};
+
+use super::table::{Delivery, FIRST, First, Table};
+use crate::error::Error;
+use crate::event::Event;
+use crate::ready::Ready;
+use crate::sys::Direction;
+use crate::Token;
+
+/// How long a parked row stays away, in nanoseconds.
+const PAUSE: u64 = 10_000_000;
+
+/// How many calls in a row may say nothing before a wait gives up on the host.
+const PATIENCE: u32 = 16;
+
+/// What a wait needs of the world.
+pub(super) trait Host {
+    /// `poll_oneoff`: waits for one of `rows`, writes the answer to `events`, returns its length.
+    fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize>;
+
+    /// The monotonic clock, in nanoseconds.
+    fn now(&mut self) -> u64;
+
+    /// A socket that can always be written to, if there is one: a wait that has it in the list
+    /// ends at once. On WasmEdge the shortest clock costs 35 µs instead.
+    fn spare(&mut self) -> Option<Fd>;
+}
+
+pub(super) struct Waiter<H> {
+    pub(super) table: Table,
+    host: H,
+    /// The host's last answer, and the part of it that is not delivered yet.
+    answer: Vec<wasi::Event>,
+    next: usize,
+    end: usize,
+    /// Wakes that have not been delivered: the wakers' tokens, each once.
+    wakes: Vec<Token>,
+    wake_goes_first: bool,
+}
+
+/// The caller's timeout.
+struct Timer {
+    limit: Option<u64>,
+    /// When the limit ends. Known only once something needs it, since asking is a host call.
+    deadline: Option<u64>,
+}
+
+/// What an answer said besides events of sources.
+#[derive(Default)]
+struct Aside {
+    first: Option<Errno>,
+    lost_rows: bool,
+    still_watched: bool,
+}
+
+impl<H: Host> Waiter<H> {
+    pub(super) fn new(host: H) -> Waiter<H> {
+        Waiter {
+            table: Table::new(),
+            host,
+            answer: Vec::new(),
+            next: 0,
+            end: 0,
+            wakes: Vec::new(),
+            wake_goes_first: false,
+        }
+    }
+
+    /// A further waker exists: its wakes will not allocate.
+    pub(super) fn expect_waker(&mut self) {
+        self.wakes.reserve(self.wakes.len() + 1);
+    }
+
+    pub(super) fn wake(&mut self, token: Token) {
+        if !self.wakes.contains(&token) {
+            self.wakes.push(token);
+        }
+    }
+
+    pub(super) fn wait(
+        &mut self,
+        out: &mut Vec<Event>,
+        timeout: Option<Duration>,
+    ) -> io::Result<()> {
+        self.table.begin();
+        if self.wake_goes_first {
+            self.deliver_wakes(out);
+        }
+        let before = out.len();
+        let _ = self.deliver(out, true);
+        if out.len() == before && out.len() < out.capacity() {
+            let idle = out.is_empty() && self.wakes.is_empty();
+            let timeout = if idle { timeout } else { Some(Duration::ZERO) };
+            let result = self.ask(out, timeout);
+            self.table.unpark();
+            if idle && out.is_empty() {
+                return result;
+            }
+        }
+        self.deliver_wakes(out);
+        Ok(())
+    }
+
+    fn ask(&mut self, out: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
+        let mut timer = Timer::new(timeout);
+        if !self.table.has_armed() && !self.table.has_parked() && timer.limit.is_none() {
+            return Err(Error::NothingToWaitFor.into());
+        }
+        if !self.table.has_armed() && timer.limit == Some(0) {
+            return Ok(());
+        }
+        let mut healed = false;
+        let mut patience = PATIENCE;
+        let mut resumed = 0;
+        while patience > 0 {
+            let (window, last) = self.window(&mut timer, patience < PATIENCE);
+            self.call(window, &mut timer)?;
+            let aside = self.deliver(out, healed);
+            patience -= 1;
+            match aside.first {
+                _ if !out.is_empty() => return Ok(()),
+                Some(ERRNO_SUCCESS) if last => return Ok(()),
+                Some(ERRNO_SUCCESS) => {
+                    self.table.unpark();
+                    // Only a pause that took its time counts as one.
+                    let now = self.host.now();
+                    if now.saturating_sub(resumed) >= PAUSE / 2 {
+                        patience = PATIENCE;
+                    }
+                    resumed = now;
+                }
+                Some(error) => return Err(io::Error::from_raw_os_error(error.raw().into())),
+                None if aside.lost_rows => {
+                    self.heal()?;
+                    healed = true;
+                }
+                None if aside.still_watched || self.table.park_writers() => {}
+                None => {
+                    self.table.report_silent(out);
+                    return Ok(());
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// How long the next call may sleep, and whether the wait is over when it has.
+    fn window(&mut self, timer: &mut Timer, exact: bool) -> (Option<u64>, bool) {
+        let paused = self.table.has_parked();
+        match timer.left(&mut self.host, exact || paused) {
+            Some(left) if !paused || left <= PAUSE => (Some(left), true),
+            _ if paused => (Some(PAUSE), false),
+            left => (left, true),
+        }
+    }
+
+    /// Hands the list over, and again for as long as the host is interrupted.
+    fn call(&mut self, window: Option<u64>, timer: &mut Timer) -> io::Result<()> {
+        let mut first = window.map(|window| match window {
+            0 => self.host.spare().map_or(First::Clock(1), First::Spare),
+            _ => First::Clock(window),
+        });
+        for _ in 0..PATIENCE {
+            let rows = self.table.list(first);
+            if self.answer.len() < rows.len() {
+                self.answer.resize(rows.len().next_power_of_two(), NO_EVENT);
+            }
+            let count = self.host.poll(rows, &mut self.answer)?.min(rows.len());
+            let answer = &self.answer[..count];
+            if count == 0 || answer.iter().any(|event| event.error != ERRNO_INTR) {
+                (self.next, self.end) = (0, count);
+                return Ok(());
+            }
+            if let Some(First::Clock(window)) = first {
+                let left = timer.left(&mut self.host, true).unwrap_or(window);
+                first = Some(First::Clock(left.clamp(1, window)));
+            }
+        }
+        Err(io::ErrorKind::Interrupted.into())
+    }
+
+    /// A call without any source: the host lets go of all that it remembers.
+    fn heal(&mut self) -> io::Result<()> {
+        let clock = [First::Clock(1).row()];
+        self.host.poll(&clock, &mut [NO_EVENT]).map(|_| ())
+    }
+
+    /// Delivers the host's answer as far as there is room.
+    fn deliver(&mut self, out: &mut Vec<Event>, healed: bool) -> Aside {
+        let mut aside = Aside::default();
+        while let Some(event) = self.answer[..self.end].get(self.next) {
+            match event.error {
+                ERRNO_EXIST | ERRNO_INTR => aside.still_watched = true,
+                ERRNO_NOENT if !healed => aside.lost_rows = true,
+                error if event.userdata == FIRST => aside.first = Some(error),
+                _ => {
+                    let delivery = self.table.deliver(event.userdata, ready(event), out);
+                    if delivery == Delivery::Full {
+                        break;
+                    }
+                }
+            }
+            self.next += 1;
+        }
+        aside
+    }
+
+    fn deliver_wakes(&mut self, out: &mut Vec<Event>) {
+        let room = out.capacity() - out.len();
+        for token in self.wakes.drain(..room.min(self.wakes.len())) {
+            let ready = Ready::READABLE;
+            let raw = super::Event { token, ready };
+            out.push(Event { raw });
+        }
+        self.wake_goes_first = !self.wakes.is_empty();
+    }
+}
+
+impl Timer {
+    fn new(timeout: Option<Duration>) -> Timer {
+        let limit = timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
+        Timer {
+            limit,
+            deadline: None,
+        }
+    }
+
+    /// What is left of the timeout. The first call of a wait takes it as it is, and spares a look
+    /// at the clock; a later one needs to be `exact`.
+    fn left(&mut self, host: &mut impl Host, exact: bool) -> Option<u64> {
+        let limit = self.limit?;
+        if limit == 0 || !exact {
+            return Some(limit);
+        }
+        let now = host.now();
+        let deadline = *self.deadline.get_or_insert(now.saturating_add(limit));
+        Some(deadline.saturating_sub(now))
+    }
+}
+
+/// What the host says of a row, in the library's words.
+fn ready(event: &wasi::Event) -> Ready {
+    let hangup = event.fd_readwrite.flags & EVENTRWFLAGS_FD_READWRITE_HANGUP != 0;
+    Direction::of_row(event.userdata).ready()
+        | Ready::ERROR.when(event.error != ERRNO_SUCCESS)
+        | (Ready::READ_CLOSED | Ready::WRITE_CLOSED).when(hangup)
+}
+
+pub(super) const NO_EVENT: wasi::Event = wasi::Event {
+    userdata: 0,
+    error: ERRNO_SUCCESS,
+    type_: EVENTTYPE_CLOCK,
+    fd_readwrite: EventFdReadwrite {
+        nbytes: 0,
+        flags: 0,
+    },
+};

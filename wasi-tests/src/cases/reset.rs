@@ -1,0 +1,58 @@
+//! Resetting a connection: the one socket option that the cases need and the API does not have.
+//! `SO_LINGER` with no time to linger makes the end of a stream a reset.
+
+use std::os::fd::AsRawFd;
+
+use mio::net::TcpStream;
+
+/// On or off, and the seconds; both systems have it in this shape.
+#[repr(C)]
+struct Linger {
+    on: i32,
+    seconds: i32,
+}
+
+const NOW: Linger = Linger { on: 1, seconds: 0 };
+
+/// Drops the stream in such a way that its peer sees a reset.
+pub(crate) fn reset(stream: TcpStream) {
+    // SAFETY: the descriptor is open, and the pointer and the length are those of a `Linger`.
+    let failed = unsafe { set(stream.as_raw_fd(), &NOW, size_of::<Linger>() as u32) };
+    assert_eq!(failed, 0, "SO_LINGER");
+}
+
+#[cfg(target_os = "wasi")]
+unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
+    #[link(wasm_import_module = "wasi_snapshot_preview1")]
+    unsafe extern "C" {
+        fn sock_setsockopt(
+            descriptor: i32,
+            level: i32,
+            name: i32,
+            value: *const Linger,
+            length: u32,
+        ) -> i32;
+    }
+    const SOL_SOCKET: i32 = 0;
+    const SO_LINGER: i32 = 9;
+    // SAFETY: the caller's descriptor, and a value that lives until the call returns.
+    unsafe { sock_setsockopt(descriptor, SOL_SOCKET, SO_LINGER, value, length) }
+}
+
+#[cfg(not(target_os = "wasi"))]
+unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
+    unsafe extern "C" {
+        fn setsockopt(
+            descriptor: i32,
+            level: i32,
+            name: i32,
+            value: *const Linger,
+            length: u32,
+        ) -> i32;
+    }
+    const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android"));
+    const SOL_SOCKET: i32 = if LINUX { 1 } else { 0xFFFF };
+    const SO_LINGER: i32 = if LINUX { 13 } else { 0x80 };
+    // SAFETY: the caller's descriptor, and a value that lives until the call returns.
+    unsafe { setsockopt(descriptor, SOL_SOCKET, SO_LINGER, value, length) }
+}

@@ -1,0 +1,434 @@
+//! What every case stands on: an event loop with a deadline, in which both ends of a connection
+//! live, and the small moves that cases make in it.
+//!
+//! The loop is a mailbox. `wait` looks for one event and keeps the others for the waits to come,
+//! so a case reads as a sequence although events arrive in any order. `turn` is the bare poll,
+//! for the cases whose subject is the poll itself.
+
+use std::collections::VecDeque;
+use std::fmt::Debug;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use mio::event::{Event, Source};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
+use mio::{Events, Interest, Poll, Registry, Token};
+
+/// No wait of a case goes on for longer. It only ends a hang: no verdict rests on its length.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
+
+/// Whether the case runs inside WebAssembly.
+///
+/// There the library arms a direction again when an operation has consumed input, which the edges
+/// of a kernel do not: these need an operation that would block.
+pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
+
+pub(crate) const READABLE: Interest = Interest::READABLE;
+pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
+pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// Tokens of `tcp_pair`, out of the way of the cases' own.
+const LISTENER: usize = 1_000_001;
+const CLIENT: usize = 1_000_002;
+
+/// One event, copied out of `Events`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Seen {
+    pub(crate) token: usize,
+    pub(crate) readable: bool,
+    pub(crate) writable: bool,
+    pub(crate) error: bool,
+    pub(crate) read_closed: bool,
+    pub(crate) write_closed: bool,
+}
+
+impl From<&Event> for Seen {
+    fn from(event: &Event) -> Seen {
+        Seen {
+            token: event.token().0,
+            readable: event.is_readable(),
+            writable: event.is_writable(),
+            error: event.is_error(),
+            read_closed: event.is_read_closed(),
+            write_closed: event.is_write_closed(),
+        }
+    }
+}
+
+/// The event loop of a case.
+#[derive(Debug)]
+pub(crate) struct Loop {
+    pub(crate) poll: Poll,
+    events: Events,
+    mailbox: VecDeque<Seen>,
+    deadline: Instant,
+}
+
+impl Loop {
+    pub(crate) fn new() -> Loop {
+        Loop::with_capacity(256)
+    }
+
+    /// A loop whose `Events` hold `capacity` events.
+    pub(crate) fn with_capacity(capacity: usize) -> Loop {
+        Loop {
+            poll: Poll::new().unwrap(),
+            events: Events::with_capacity(capacity),
+            mailbox: VecDeque::new(),
+            deadline: Instant::now() + DEADLINE,
+        }
+    }
+
+    pub(crate) fn registry(&self) -> &Registry {
+        self.poll.registry()
+    }
+
+    #[track_caller]
+    pub(crate) fn add(&self, source: &mut impl Source, token: usize, interest: Interest) {
+        self.registry().register(source, Token(token), interest).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn change(&self, source: &mut impl Source, token: usize, interest: Interest) {
+        self.registry().reregister(source, Token(token), interest).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn remove(&self, source: &mut impl Source) {
+        self.registry().deregister(source).unwrap();
+    }
+
+    /// One poll, and what it reported. A signal's interruption is not an answer, so it polls again.
+    #[track_caller]
+    pub(crate) fn turn(&mut self, timeout: Option<Duration>) -> Vec<Seen> {
+        let end = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut left = timeout;
+        loop {
+            match self.poll.poll(&mut self.events, left) {
+                Ok(()) => return self.events.iter().map(Seen::from).collect(),
+                Err(error) if error.kind() == ErrorKind::Interrupted => {
+                    left = end.map(|end| end.saturating_duration_since(Instant::now())).or(left);
+                }
+                Err(error) => panic!("poll failed: {error}"),
+            }
+        }
+    }
+
+    /// One poll that waits for an event until the deadline at most.
+    #[track_caller]
+    pub(crate) fn next(&mut self, what: &str) -> Vec<Seen> {
+        let seen = self.turn(Some(self.left(what)));
+        assert!(!seen.is_empty(), "no event until the deadline: {what}");
+        seen
+    }
+
+    /// The time up to the deadline; panics when it is over.
+    #[track_caller]
+    pub(crate) fn left(&self, what: &str) -> Duration {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        assert!(!left.is_zero(), "the deadline is over: {what}");
+        left
+    }
+
+    /// Waits for an event of `token` that `fits`. Others stay in the mailbox.
+    #[track_caller]
+    pub(crate) fn wait(&mut self, token: usize, what: &str, fits: impl Fn(&Seen) -> bool) -> Seen {
+        loop {
+            let found = self.mailbox.iter().position(|seen| seen.token == token && fits(seen));
+            if let Some(place) = found {
+                return self.mailbox.remove(place).unwrap();
+            }
+            let seen = self.next(what);
+            self.mailbox.extend(seen);
+        }
+    }
+
+    #[track_caller]
+    pub(crate) fn readable(&mut self, token: usize) -> Seen {
+        self.wait(token, &format!("source {token} readable"), |seen| seen.readable)
+    }
+
+    #[track_caller]
+    pub(crate) fn writable(&mut self, token: usize) -> Seen {
+        self.wait(token, &format!("source {token} writable"), |seen| seen.writable)
+    }
+
+    /// Throws away what `wait` has kept.
+    pub(crate) fn forget(&mut self) {
+        self.mailbox.clear();
+    }
+
+    /// Nothing is left to report, be it asked in passing or with a wait.
+    #[track_caller]
+    pub(crate) fn quiet(&mut self, why: &str) {
+        assert!(self.mailbox.is_empty(), "{why}, but there were {:?}", self.mailbox);
+        for timeout in [0, 0, 4] {
+            let seen = self.turn(Some(Duration::from_millis(timeout)));
+            assert!(seen.is_empty(), "{why}, but a poll for {timeout} ms gave {seen:?}");
+        }
+    }
+
+    /// A connection over IPv4: the client's end and the server's, neither registered.
+    #[track_caller]
+    pub(crate) fn tcp_pair(&mut self) -> (TcpStream, TcpStream) {
+        let mut listener = TcpListener::bind(localhost()).unwrap();
+        self.tcp_pair_at(&mut listener)
+    }
+
+    /// A connection through `listener`, which is not registered before or after.
+    #[track_caller]
+    pub(crate) fn tcp_pair_at(&mut self, listener: &mut TcpListener) -> (TcpStream, TcpStream) {
+        self.add(listener, LISTENER, READABLE);
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        self.add(&mut client, CLIENT, WRITABLE);
+        self.writable(CLIENT);
+        assert!(client.take_error().unwrap().is_none());
+        let server = self.accept(listener, LISTENER).0;
+        self.remove(&mut client);
+        self.remove(listener);
+        self.mailbox.retain(|seen| seen.token != CLIENT && seen.token != LISTENER);
+        (client, server)
+    }
+
+    /// Waits for a connection to a listener that is registered as `token`, and takes one.
+    #[track_caller]
+    pub(crate) fn accept(
+        &mut self,
+        listener: &TcpListener,
+        token: usize,
+    ) -> (TcpStream, SocketAddr) {
+        loop {
+            self.readable(token);
+            if let Some(accepted) = would_block(listener.accept()) {
+                return accepted;
+            }
+        }
+    }
+
+    /// Waits for exactly `count` bytes from a source that is registered as `token`.
+    #[track_caller]
+    pub(crate) fn receive(
+        &mut self,
+        mut source: impl Read,
+        token: usize,
+        count: usize,
+    ) -> Vec<u8> {
+        let mut bytes = vec![0; count];
+        let mut filled = 0;
+        self.readable(token);
+        while filled < count {
+            match would_block(source.read(&mut bytes[filled..])) {
+                Some(0) => panic!("end of stream after {filled} of {count} bytes"),
+                Some(read) => filled += read,
+                None => _ = self.readable(token),
+            }
+        }
+        bytes
+    }
+
+    /// Fills a stream that is registered as `token` until its kernel takes no more, which may move
+    /// bytes on for a moment. Tells the bytes, and what was reported of the stream meanwhile.
+    #[track_caller]
+    pub(crate) fn saturate(&mut self, stream: &TcpStream, token: usize) -> (usize, Vec<Seen>) {
+        let mut sent = 0;
+        let mut all = Vec::new();
+        loop {
+            sent += fill(stream);
+            self.left("a full buffer");
+            let seen = self.turn(Some(Duration::from_millis(20)));
+            let before = all.len();
+            all.extend(seen.into_iter().filter(|seen| seen.token == token));
+            if all.len() == before {
+                return (sent, all);
+            }
+        }
+    }
+
+    /// Waits for a datagram to a socket that is registered as `token`, and takes one.
+    #[track_caller]
+    pub(crate) fn datagram(&mut self, socket: &UdpSocket, token: usize) -> (Vec<u8>, SocketAddr) {
+        let mut bytes = vec![0; 65_536];
+        loop {
+            self.readable(token);
+            if let Some((length, sender)) = would_block(socket.recv_from(&mut bytes)) {
+                bytes.truncate(length);
+                return (bytes, sender);
+            }
+        }
+    }
+}
+
+/// `None` for an operation that would block, its value otherwise; any other error panics.
+#[track_caller]
+pub(crate) fn would_block<T>(result: io::Result<T>) -> Option<T> {
+    match result {
+        Ok(value) => Some(value),
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        Err(error) => panic!("the operation failed: {error:?}"),
+    }
+}
+
+/// The operation would block: the queue is empty, or full.
+#[track_caller]
+pub(crate) fn assert_blocks<T: Debug>(result: io::Result<T>) {
+    assert_kind(result, ErrorKind::WouldBlock);
+}
+
+/// The operation fails in exactly this way.
+#[track_caller]
+pub(crate) fn assert_kind<T: Debug>(result: io::Result<T>, kind: ErrorKind) {
+    match result {
+        Ok(value) => panic!("expected {kind:?}, but it succeeded with {value:?}"),
+        Err(error) => assert_eq!(error.kind(), kind, "{error:?}"),
+    }
+}
+
+/// On WASI the call is refused as unsupported in words that name it; elsewhere it succeeds.
+#[track_caller]
+pub(crate) fn only_native<T: Debug>(call: &str, result: io::Result<T>) -> Option<T> {
+    if !GUEST {
+        return Some(result.unwrap_or_else(|error| panic!("{call}: {error}")));
+    }
+    let error = result.expect_err(call);
+    assert_eq!(error.kind(), ErrorKind::Unsupported, "{call}: {error:?}");
+    let text = error.to_string();
+    assert!(text.contains(call), "the error of `{call}` does not name it: {text}");
+    None
+}
+
+/// Writes all of a message that is small enough for any send buffer.
+#[track_caller]
+pub(crate) fn send(mut stream: impl Write, bytes: &[u8]) {
+    assert_eq!(stream.write(bytes).unwrap(), bytes.len());
+}
+
+/// Reads until the operation would block; whether the stream has ended is the second value.
+#[track_caller]
+pub(crate) fn drain(mut source: impl Read) -> (Vec<u8>, bool) {
+    let mut bytes = Vec::new();
+    let mut buffer = [0; 16_384];
+    loop {
+        match would_block(source.read(&mut buffer)) {
+            Some(0) => return (bytes, true),
+            Some(read) => bytes.extend_from_slice(&buffer[..read]),
+            None => return (bytes, false),
+        }
+    }
+}
+
+/// Reads `count` bytes that are on their way, without a poll, and throws them away.
+#[track_caller]
+pub(crate) fn discard(lp: &Loop, stream: &TcpStream, count: usize) {
+    let mut received = 0;
+    while received < count {
+        lp.left("the bytes on their way");
+        received += drain(stream).0.len();
+    }
+    assert_eq!(received, count);
+}
+
+/// Writes until the operation would block, and tells how many bytes went.
+#[track_caller]
+pub(crate) fn fill(mut stream: impl Write) -> usize {
+    let bytes = [b'x'; 65_536];
+    let mut total = 0;
+    while let Some(written) = would_block(stream.write(&bytes)) {
+        assert_ne!(written, 0);
+        total += written;
+    }
+    total
+}
+
+/// Any port of 127.0.0.1.
+pub(crate) fn localhost() -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, 0))
+}
+
+/// Any port of `::1`.
+pub(crate) fn localhost_v6() -> SocketAddr {
+    SocketAddr::from((Ipv6Addr::LOCALHOST, 0))
+}
+
+/// Why a case that needs IPv6 cannot run, if it cannot.
+pub(crate) fn no_ipv6() -> Option<&'static str> {
+    let missing = UdpSocket::bind(localhost_v6()).is_err();
+    missing.then_some("the machine has no IPv6 loopback address")
+}
+
+/// A TCP address that refuses connections for as long as the stream is kept.
+///
+/// It is the port of a client's end: taken, so that nobody else can listen there by chance.
+pub(crate) fn refusing_tcp(lp: &mut Loop) -> (SocketAddr, (TcpStream, TcpStream)) {
+    let pair = lp.tcp_pair();
+    (pair.0.local_addr().unwrap(), pair)
+}
+
+/// A UDP address that refuses datagrams for as long as the sockets are kept.
+///
+/// A connected socket takes datagrams of its peer only; for all others its port is closed.
+pub(crate) fn refusing_udp() -> (SocketAddr, [UdpSocket; 2]) {
+    let peer = UdpSocket::bind(localhost()).unwrap();
+    let socket = UdpSocket::bind(localhost()).unwrap();
+    socket.connect(peer.local_addr().unwrap()).unwrap();
+    (socket.local_addr().unwrap(), [socket, peer])
+}
+
+/// A UDP socket on 127.0.0.1 and its address.
+#[track_caller]
+pub(crate) fn udp() -> (UdpSocket, SocketAddr) {
+    let socket = UdpSocket::bind(localhost()).unwrap();
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+/// The byte that belongs at `place` of the stream called `seed`.
+fn pattern_byte(seed: u64, place: u64) -> u8 {
+    let mut word = (seed ^ (place / 8)).wrapping_mul(0x9E37_79B9_7F4A_7C15);
+    word ^= word >> 29;
+    word = word.wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    (word >> (8 * (place % 8))) as u8
+}
+
+/// `count` bytes of the stream called `seed`, from `place` on: any loss or swap shows.
+pub(crate) fn pattern(seed: u64, place: u64, count: usize) -> Vec<u8> {
+    (place..place + count as u64).map(|place| pattern_byte(seed, place)).collect()
+}
+
+/// A name for a file or a Unix socket that no other run uses. It goes with its owner if it can.
+///
+/// WasmEdge takes the path as the host's own and lets a guest remove only what lies in a folder
+/// it was given, so there the file may stay behind.
+#[derive(Debug)]
+pub(crate) struct TempPath(PathBuf);
+
+impl TempPath {
+    pub(crate) fn new() -> TempPath {
+        let folder = if GUEST { PathBuf::from("/tmp") } else { std::env::temp_dir() };
+        // Each `RandomState` differs from every other one, also from those of other processes.
+        let name = RandomState::new().build_hasher().finish();
+        TempPath(folder.join(format!("mio-wasi-{name:016x}")))
+    }
+}
+
+impl AsRef<Path> for TempPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl std::ops::Deref for TempPath {
+    type Target = Path;
+
+    fn deref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempPath {
+    fn drop(&mut self) {
+        _ = std::fs::remove_file(&self.0);
+    }
+}
