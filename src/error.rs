@@ -4,7 +4,9 @@ use std::io::{self, ErrorKind};
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
-    #[error("this source is registered already: use `reregister` to change it, or `deregister` first")]
+    #[error(
+        "this source is registered already: use `reregister` to change it, or `deregister` first"
+    )]
     AlreadyRegistered,
     #[error("this source is registered with another poller: deregister it there first")]
     OtherRegistry,
@@ -56,7 +58,10 @@ const _: &[Error] = &[
     Error::DescriptorTaken,
     Error::NoCapacity,
     Error::NothingToWaitFor,
-    Error::Unsupported { call: "", needs: "" },
+    Error::Unsupported {
+        call: "",
+        needs: "",
+    },
     Error::NotPollable(0),
     Error::BadAddress(""),
 ];

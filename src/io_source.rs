@@ -39,7 +39,8 @@ struct Registration {
 pub(crate) enum Flow {
     /// Bytes, of which so many were asked for. Any input taken rearms reading: a program that
     /// takes one buffer per event then never loses a wake-up, and cannot spin, since each event
-    /// costs it input. An end of stream rearms nothing. Output rearms writing only where less was
+    /// costs it input. An end of stream disarms reading, since an earlier read of the same event may
+    /// have armed it. Output rearms writing only where less was
     /// taken than offered: a socket that always has room would fire for ever.
     Bytes(usize),
     /// Whole items: connections, datagrams. A call takes one item or one pending error from the
@@ -81,6 +82,7 @@ impl<T> IoSource<T> {
             match after(direction, flow, result.as_ref().map(Amount::amount)) {
                 Rearm::No => {}
                 Rearm::Now => row.rearm(direction),
+                Rearm::Never => row.disarm(direction),
                 Rearm::Later => row.rearm_later(direction),
             }
         }
@@ -114,28 +116,26 @@ enum Rearm {
     No,
     Now,
     Later,
+    Never,
 }
 
 #[inline]
 fn after(direction: Direction, flow: Flow, result: Result<usize, &io::Error>) -> Rearm {
-    let watch = match (result, flow, direction) {
-        (Err(error), ..) if is_retry(error) => true,
-        (Ok(_), Flow::Items, _) => true,
-        (Ok(moved), Flow::Bytes(_), Direction::Read) => moved > 0,
-        (Ok(moved), Flow::Bytes(asked), Direction::Write) => 0 < moved && moved < asked,
-        (Err(error), Flow::Items, _) if !is_pending_error(error) => return Rearm::Later,
-        (Err(_), Flow::Items, _) => true,
-        _ => false,
-    };
-    if watch { Rearm::Now } else { Rearm::No }
+    match (result, flow, direction) {
+        (Err(error), ..) if is_retry(error) => Rearm::Now,
+        (Err(error), Flow::Items, _) if !is_pending_error(error) => Rearm::Later,
+        (_, Flow::Items, _) | (Ok(1..), Flow::Bytes(_), Direction::Read) => Rearm::Now,
+        (Ok(0), Flow::Bytes(1..), Direction::Read) => Rearm::Never,
+        (Ok(moved), Flow::Bytes(asked), Direction::Write) if 0 < moved && moved < asked => {
+            Rearm::Now
+        }
+        _ => Rearm::No,
+    }
 }
 
 /// The call did nothing and wants to be made again.
 fn is_retry(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::WouldBlock | ErrorKind::Interrupted
-    )
+    matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
 }
 
 /// An error that waited in the socket's queue and is gone now that it was told. Others (a full

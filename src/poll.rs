@@ -203,12 +203,16 @@ impl Registry {
 
 impl fmt::Debug for Poll {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Poll").field("registry", &self.registry).finish()
+        f.debug_struct("Poll")
+            .field("registry", &self.registry)
+            .finish()
     }
 }
 
 impl fmt::Debug for Registry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry").field("selector", &self.selector).finish()
+        f.debug_struct("Registry")
+            .field("selector", &self.selector)
+            .finish()
     }
 }

@@ -50,12 +50,18 @@ impl BitOr for Ready {
 
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = Ready::NAMES.iter().filter(|(ready, _)| self.contains(*ready));
+        let held = Ready::NAMES
+            .iter()
+            .filter(|(ready, _)| self.contains(*ready));
         let mut separator = "";
         for (_, name) in held {
             write!(f, "{separator}{name}")?;
             separator = " | ";
         }
-        if separator.is_empty() { f.write_str("(none)") } else { Ok(()) }
+        if separator.is_empty() {
+            f.write_str("(none)")
+        } else {
+            Ok(())
+        }
     }
 }

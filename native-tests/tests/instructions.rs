@@ -10,7 +10,7 @@ const LIMIT: f64 = 1.05;
 const ROUNDS: u64 = 500;
 
 /// Builds the loops over one library, in a folder of their own: cargo holds the usual one.
-fn build(package: &str, example: &str) -> PathBuf {
+fn build(package: &str, program: &str) -> PathBuf {
     let target = Path::new(env!("CARGO_TARGET_TMPDIR")).join("instructions");
     let status = Command::new(env!("CARGO"))
         .args([
@@ -19,8 +19,8 @@ fn build(package: &str, example: &str) -> PathBuf {
             "--release",
             "--package",
             package,
-            "--example",
-            example,
+            "--bin",
+            program,
         ])
         .arg("--target-dir")
         .arg(&target)
@@ -28,7 +28,7 @@ fn build(package: &str, example: &str) -> PathBuf {
         .status()
         .expect("cargo runs this test");
     assert!(status.success(), "{package} does not build");
-    target.join("release/examples").join(example)
+    target.join("release").join(program)
 }
 
 /// The instructions of one whole run.

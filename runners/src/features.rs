@@ -29,23 +29,42 @@ pub fn main() -> Result<ExitCode> {
         bar.finish_and_clear();
     }
     let total = 2 << FEATURES.len();
-    println!("{} combinations of features built, {failed} failed", total - failed);
-    Ok(if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    println!(
+        "{} combinations of features built, {failed} failed",
+        total - failed
+    );
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
 }
 
 fn check<'a>(cargo: &'a mut Command, set: &str) -> &'a mut Command {
     // A folder of its own: the flag would make cargo forget what it has built without it.
     let folder = project::root().join("target").join("features");
-    cargo.current_dir(project::root()).env("CARGO_TARGET_DIR", folder);
+    cargo
+        .current_dir(project::root())
+        .env("CARGO_TARGET_DIR", folder);
     cargo.env("RUSTFLAGS", "-Dwarnings");
-    cargo.args(["check", "--quiet", "--package", "mio_wasi", "--lib", "--no-default-features"]);
+    cargo.args([
+        "check",
+        "--quiet",
+        "--package",
+        "mio_wasi",
+        "--lib",
+        "--no-default-features",
+    ]);
     cargo.args(["--features", set])
 }
 
 /// Every subset, as cargo takes it.
 fn combinations() -> impl Iterator<Item = String> {
     (0..1_u32 << FEATURES.len()).map(|bits| {
-        let chosen = FEATURES.iter().enumerate().filter(|(bit, _)| bits >> bit & 1 == 1);
+        let chosen = FEATURES
+            .iter()
+            .enumerate()
+            .filter(|(bit, _)| bits >> bit & 1 == 1);
         chosen.map(|(_, name)| *name).collect::<Vec<_>>().join(",")
     })
 }

@@ -39,7 +39,11 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
         cargo.env("MIO_WASI_HOST", host);
     }
     if job == Job::Builds && !says(args, "--message-format") {
-        return Ok(if build(cargo, args)?.is_some() { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        return Ok(if build(cargo, args)?.is_some() {
+            ExitCode::SUCCESS
+        } else {
+            ExitCode::FAILURE
+        });
     }
     let status = cargo.args(args).status().context("cannot start cargo")?;
     let code = status.code().and_then(|code| u8::try_from(code).ok());
@@ -49,7 +53,11 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
 /// Builds guests for this program's own use, quietly; the answer is their modules.
 pub fn build_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf>> {
     let mut cargo = cargo(toolchain)?;
-    cargo.current_dir(project::root()).arg("build").args(args).arg(JSON);
+    cargo
+        .current_dir(project::root())
+        .arg("build")
+        .args(args)
+        .arg(JSON);
     let output = process::quiet(&mut cargo).context("the guest does not build")?;
     let modules: Vec<PathBuf> = output.lines().flat_map(modules_of).collect();
     for module in &modules {
@@ -66,7 +74,10 @@ pub fn cargo(toolchain: &Toolchain) -> Result<Command> {
     let this = env::current_exe().context("cannot find this program's own path")?;
     if this.to_string_lossy().contains(char::is_whitespace) {
         // The variable is split at blanks; only the configuration takes a list.
-        let this = this.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\"");
+        let this = this
+            .to_string_lossy()
+            .replace('\\', "\\\\")
+            .replace('"', "\\\"");
         let runner = format!("target.{}.runner=[\"{this}\", \"run\"]", project::TARGET);
         cargo.env_remove(RUNNER).args(["--config", &runner]);
     } else {
@@ -81,7 +92,11 @@ pub fn cargo(toolchain: &Toolchain) -> Result<Command> {
 /// the reason.
 fn build(mut cargo: Command, args: &[OsString]) -> Result<Option<Vec<PathBuf>>> {
     let (ours, theirs) = args.split_at(end_of_cargo_s(args));
-    cargo.args(ours).arg(JSON).args(theirs).stdout(Stdio::piped());
+    cargo
+        .args(ours)
+        .arg(JSON)
+        .args(theirs)
+        .stdout(Stdio::piped());
     let mut child = cargo.spawn().context("cannot start cargo")?;
     let stdout = child.stdout.take().context("cargo has no output")?;
     let mut modules = Vec::new();
@@ -104,7 +119,9 @@ fn build(mut cargo: Command, args: &[OsString]) -> Result<Option<Vec<PathBuf>>> 
 /// The module called `name` among those that were built.
 pub fn module<'a>(modules: &'a [PathBuf], name: &str) -> Result<&'a Path> {
     let file = format!("{name}.wasm");
-    let found = modules.iter().find(|path| path.file_name() == Some(OsStr::new(&file)));
+    let found = modules
+        .iter()
+        .find(|path| path.file_name() == Some(OsStr::new(&file)));
     match found {
         Some(path) => Ok(path),
         None => bail!("cargo reports success, but no {file} was built"),
@@ -120,7 +137,9 @@ fn modules_of(line: &str) -> Vec<PathBuf> {
         return Vec::new();
     }
     let files = message["filenames"].as_array().into_iter().flatten();
-    let files = files.filter_map(Value::as_str).filter(|file| file.ends_with(".wasm"));
+    let files = files
+        .filter_map(Value::as_str)
+        .filter(|file| file.ends_with(".wasm"));
     files.map(PathBuf::from).collect()
 }
 
@@ -141,13 +160,16 @@ fn job(args: &[OsString]) -> Job {
 fn says(args: &[OsString], option: &str) -> bool {
     args[..end_of_cargo_s(args)].iter().any(|word| {
         let word = word.to_string_lossy();
-        word.strip_prefix(option).is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
+        word.strip_prefix(option)
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('='))
     })
 }
 
 /// What follows `--` is the guest's or rustc's.
 fn end_of_cargo_s(args: &[OsString]) -> usize {
-    args.iter().position(|word| word == "--").unwrap_or(args.len())
+    args.iter()
+        .position(|word| word == "--")
+        .unwrap_or(args.len())
 }
 
 #[cfg(test)]
@@ -170,15 +192,25 @@ mod tests {
 
     #[test]
     fn only_cargo_s_own_arguments_count() {
-        assert!(says(&words("build --message-format=json"), "--message-format"));
-        assert!(says(&words("build --message-format short"), "--message-format"));
+        assert!(says(
+            &words("build --message-format=json"),
+            "--message-format"
+        ));
+        assert!(says(
+            &words("build --message-format short"),
+            "--message-format"
+        ));
         assert!(!says(&words("run -- --message-format"), "--message-format"));
-        assert!(!says(&words("build --message-formatter"), "--message-format"));
+        assert!(!says(
+            &words("build --message-formatter"),
+            "--message-format"
+        ));
     }
 
     #[test]
     fn modules_are_read_from_cargo_s_messages() {
-        let line = r#"{"reason":"compiler-artifact","filenames":["/t/libmio.rlib","/t/echo.wasm"]}"#;
+        let line =
+            r#"{"reason":"compiler-artifact","filenames":["/t/libmio.rlib","/t/echo.wasm"]}"#;
         assert_eq!(modules_of(line), [PathBuf::from("/t/echo.wasm")]);
         assert!(modules_of(r#"{"reason":"build-finished","filenames":["/t/a.wasm"]}"#).is_empty());
         assert!(modules_of("running 3 tests").is_empty());

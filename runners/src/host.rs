@@ -52,7 +52,10 @@ impl Host {
         if version < OLDEST {
             bail!("{shown} is WasmEdge {version}, and {OLDEST} is the oldest that will do");
         }
-        Ok(Host { program: program.into(), version })
+        Ok(Host {
+            program: program.into(),
+            version,
+        })
     }
 
     /// The command that runs `guest`; the guest's own arguments are still to be added.
@@ -117,17 +120,28 @@ mod tests {
     use super::*;
 
     fn words(version: Version, guest: &str, rights: &Rights) -> Vec<String> {
-        let host = Host { program: "wasmedge".into(), version };
+        let host = Host {
+            program: "wasmedge".into(),
+            version,
+        };
         let command = host.command(Path::new(guest), rights);
-        let words = command.get_args().map(|word| word.to_string_lossy().into_owned());
-        words.filter(|word| !word.starts_with("RUST_")).filter(|word| word != "--env").collect()
+        let words = command
+            .get_args()
+            .map(|word| word.to_string_lossy().into_owned());
+        words
+            .filter(|word| !word.starts_with("RUST_"))
+            .filter(|word| word != "--env")
+            .collect()
     }
 
     #[test]
     fn a_compiled_guest_needs_its_mode_named_on_newer_hosts_only() {
         let none = Rights::default();
         assert_eq!(words(Version(0, 14, 1), "a.so", &none), ["--", "a.so"]);
-        assert_eq!(words(Version(0, 17, 0), "a.so", &none), ["--run-mode=aot", "--", "a.so"]);
+        assert_eq!(
+            words(Version(0, 17, 0), "a.so", &none),
+            ["--run-mode=aot", "--", "a.so"]
+        );
         assert_eq!(words(Version(0, 17, 0), "a.wasm", &none), ["--", "a.wasm"]);
     }
 
@@ -140,13 +154,21 @@ mod tests {
             other: vec!["--time-limit".into(), "9".into()],
         };
         let seen = words(Version(0, 14, 1), "a.wasm", &rights).join(" ");
-        assert_eq!(seen, "--allow-af-unix --dir .:. A=B --time-limit 9 -- a.wasm");
+        assert_eq!(
+            seen,
+            "--allow-af-unix --dir .:. A=B --time-limit 9 -- a.wasm"
+        );
     }
 
     #[test]
     fn a_compiled_guest_must_be_named_so() {
-        let host = Host { program: "no such program".into(), version: OLDEST };
-        let error = host.compile(Path::new("a.wasm"), Path::new("b.wasm")).unwrap_err();
+        let host = Host {
+            program: "no such program".into(),
+            version: OLDEST,
+        };
+        let error = host
+            .compile(Path::new("a.wasm"), Path::new("b.wasm"))
+            .unwrap_err();
         assert!(error.to_string().contains("must be named .so"));
     }
 }

@@ -89,8 +89,15 @@ mod tests {
 
     #[test]
     fn imports_are_listed_in_order() {
-        let wasm = module(&[("wasi_snapshot_preview1", "sock_open"), ("env", "pthread_join")]);
-        let names: Vec<_> = list(&wasm).unwrap().into_iter().map(|import| import.name).collect();
+        let wasm = module(&[
+            ("wasi_snapshot_preview1", "sock_open"),
+            ("env", "pthread_join"),
+        ]);
+        let names: Vec<_> = list(&wasm)
+            .unwrap()
+            .into_iter()
+            .map(|import| import.name)
+            .collect();
         assert_eq!(names, ["sock_open", "pthread_join"]);
     }
 
@@ -102,7 +109,10 @@ mod tests {
 
     #[test]
     fn a_stray_import_is_named_and_explained() {
-        let wasm = module(&[("wasi_snapshot_preview1", "fd_close"), ("env", "pthread_join")]);
+        let wasm = module(&[
+            ("wasi_snapshot_preview1", "fd_close"),
+            ("env", "pthread_join"),
+        ]);
         let text = check(&wasm).unwrap_err().to_string();
         assert!(text.contains("env.pthread_join"), "{text}");
         assert!(text.contains("wasi-libc"), "{text}");

@@ -3,6 +3,7 @@
 //! short names (`cargo demo`, `cargo suite`, `cargo guest`).
 
 mod demo;
+mod explain;
 mod features;
 mod guest;
 mod host;
@@ -63,7 +64,7 @@ enum Job {
 fn main() -> ExitCode {
     let cli = Cli::parse();
     dispatch(&cli).unwrap_or_else(|error| {
-        eprintln!("error: {error:?}");
+        eprintln!("error: {}", explain::explain(&error));
         ExitCode::FAILURE
     })
 }

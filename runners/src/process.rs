@@ -8,6 +8,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
+/// So many lines of a failed program's output are quoted.
+const SHOWN: usize = 30;
 /// How often a running process is looked at.
 const GLANCE: Duration = Duration::from_millis(10);
 
@@ -21,7 +23,11 @@ pub fn quiet(command: &mut Command) -> Result<String> {
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     if !output.status.success() {
         let stderr = String::from_utf8_lossy(&output.stderr);
-        let shown = if stderr.trim().is_empty() { tail(&stdout, 12) } else { tail(&stderr, 12) };
+        let shown = if stderr.trim().is_empty() {
+            tail(&stdout, SHOWN)
+        } else {
+            tail(&stderr, SHOWN)
+        };
         bail!("`{name}` failed ({}):\n{}", output.status, indent(&shown));
     }
     Ok(stdout)
@@ -66,7 +72,10 @@ pub fn wait(
 /// The program and its first word: enough to recognise it in an error.
 fn name(command: &Command) -> String {
     let program = Path::new(command.get_program());
-    let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
+    let program = program
+        .file_name()
+        .unwrap_or(command.get_program())
+        .to_string_lossy();
     let first = command.get_args().map(|arg| arg.to_string_lossy());
     let first = first.into_iter().find(|arg| !arg.starts_with('-'));
     first.map_or(program.to_string(), |first| format!("{program} {first}"))
@@ -80,7 +89,10 @@ pub fn tail(text: &str, count: usize) -> String {
 
 /// Every line moved to the right, as a quotation.
 pub fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[cfg(test)]

@@ -23,7 +23,12 @@ pub struct Options {
     #[arg(long, value_name = "NAME=VALUE")]
     env: Vec<String>,
     /// Further options for the host, separated by blanks.
-    #[arg(long, env = "MIO_WASI_HOST_ARGS", value_name = "OPTIONS", default_value = "")]
+    #[arg(
+        long,
+        env = "MIO_WASI_HOST_ARGS",
+        value_name = "OPTIONS",
+        default_value = ""
+    )]
     #[arg(allow_hyphen_values = true)]
     host_args: String,
     /// The guest (`.wasm`, or `.so` from `compile`) and its arguments.
@@ -42,7 +47,11 @@ pub fn run(host: &str, options: &Options) -> Result<ExitCode> {
         af_unix: options.allow_af_unix,
         dirs: options.dir.clone(),
         env: options.env.clone(),
-        other: options.host_args.split_whitespace().map(OsString::from).collect(),
+        other: options
+            .host_args
+            .split_whitespace()
+            .map(OsString::from)
+            .collect(),
     };
     become_process(host.command(guest, &rights).args(args), &host)
 }

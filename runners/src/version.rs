@@ -14,9 +14,14 @@ impl Version {
 
     fn parse(word: &str) -> Option<Version> {
         let word = word.strip_prefix('v').unwrap_or(word);
-        let end = word.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(word.len());
-        let numbers: Vec<u32> =
-            word[..end].split('.').map(str::parse).collect::<Result<_, _>>().ok()?;
+        let end = word
+            .find(|c: char| !c.is_ascii_digit() && c != '.')
+            .unwrap_or(word.len());
+        let numbers: Vec<u32> = word[..end]
+            .split('.')
+            .map(str::parse)
+            .collect::<Result<_, _>>()
+            .ok()?;
         match numbers[..] {
             [major, minor] => Some(Version(major, minor, 0)),
             [major, minor, patch, ..] => Some(Version(major, minor, patch)),
@@ -38,7 +43,9 @@ impl fmt::Display for Version {
 
 /// Whether a package's version, such as `1:1.95.0+dfsg1-1`, is that of the release `1.95.0`.
 pub fn is_release(package: &str, release: &str) -> bool {
-    let upstream = package.split_once(':').map_or(package, |(_epoch, rest)| rest);
+    let upstream = package
+        .split_once(':')
+        .map_or(package, |(_epoch, rest)| rest);
     upstream
         .strip_prefix(release)
         .is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit() || c == '.'))
@@ -52,7 +59,10 @@ mod tests {
     fn a_version_is_found_among_words() {
         let first = "wasmedge version 0.14.1\n (plugin \"wasi_logging\") version 0.1.0.0";
         assert_eq!(Version::find(first), Some(Version(0, 14, 1)));
-        assert_eq!(Version::find("wasmedge version 0.17.0-rc.2"), Some(Version(0, 17, 0)));
+        assert_eq!(
+            Version::find("wasmedge version 0.17.0-rc.2"),
+            Some(Version(0, 17, 0))
+        );
         assert_eq!(Version::find("v1.2"), Some(Version(1, 2, 0)));
         assert_eq!(Version::find("no number here, not even 7 or x.1.2"), None);
         assert_eq!(Version::find(""), None);

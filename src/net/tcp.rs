@@ -3,8 +3,9 @@
 use std::io;
 use std::net::{Shutdown, SocketAddr};
 
-use crate::io_source::{Flow, IoSource};
-use crate::sys::{Direction, socket};
+use crate::io_source::Flow::{Items, Nothing};
+use crate::io_source::IoSource;
+use crate::sys::{Direction::Read, socket};
 
 /// A TCP socket that accepts connections.
 ///
@@ -78,7 +79,7 @@ impl TcpListener {
     /// and the result has the unspecified one, `0.0.0.0:0`.
     #[inline]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted = self.inner.io(Direction::Read, Flow::Items, socket::tcp_accept);
+        let accepted = self.inner.io(Read, Items, socket::tcp_accept);
         accepted.map(|(stream, peer)| {
             let inner = IoSource::new(stream);
             (TcpStream { inner }, peer)
@@ -86,10 +87,6 @@ impl TcpListener {
     }
 
     /// The address that the socket is bound to.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     ///
     /// # Hosts
     ///
@@ -113,10 +110,6 @@ impl TcpListener {
 
     /// How many routers a packet of this socket may pass: see [`TcpListener::set_ttl`].
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// As [`TcpListener::set_ttl`].
@@ -125,10 +118,6 @@ impl TcpListener {
     }
 
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     ///
     /// # Hosts
     ///
@@ -139,8 +128,7 @@ impl TcpListener {
 }
 
 forward!(TcpListener);
-into_std!(TcpListener);
-tcp_from_std!(TcpListener);
+tcp_std!(TcpListener);
 
 /// A TCP connection.
 ///
@@ -218,10 +206,6 @@ impl TcpStream {
 
     /// The address of this end.
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// On WASI without feature `wasmedge`, `Unsupported`.
@@ -244,10 +228,6 @@ impl TcpStream {
     ///
     /// With it off, a small write does not wait for the acknowledgement of the one before.
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
@@ -258,10 +238,6 @@ impl TcpStream {
     }
 
     /// Whether Nagle's algorithm is off: see [`TcpStream::set_nodelay`].
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     ///
     /// # Hosts
     ///
@@ -285,10 +261,6 @@ impl TcpStream {
 
     /// How many routers a packet of this socket may pass: see [`TcpStream::set_ttl`].
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// As [`TcpStream::set_ttl`].
@@ -299,10 +271,6 @@ impl TcpStream {
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
     ///
     /// This is how a connect tells that it failed: see [`TcpStream::connect`].
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     ///
     /// # Hosts
     ///
@@ -320,7 +288,7 @@ impl TcpStream {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
     #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek(buf))
+        self.inner.io(Read, Nothing, |s| s.peek(buf))
     }
 
     /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
@@ -352,5 +320,4 @@ impl TcpStream {
 
 forward!(TcpStream);
 bytes!(TcpStream, &TcpStream);
-into_std!(TcpStream);
-tcp_from_std!(TcpStream);
+tcp_std!(TcpStream);

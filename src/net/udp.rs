@@ -3,8 +3,10 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::io_source::{Flow, IoSource};
-use crate::sys::{Direction, socket};
+use crate::io_source::Flow::{Items, Nothing};
+use crate::io_source::IoSource;
+use crate::sys::Direction::{Read, Write};
+use crate::sys::socket;
 
 /// A UDP socket, connected to one peer or not.
 ///
@@ -43,8 +45,8 @@ use crate::sys::{Direction, socket};
 ///
 /// # Hosts
 ///
-/// On WASI without feature `wasmedge` there is no way to a UDP socket that can do more than send
-/// and receive connected: `bind`, `connect`, `send_to` and `recv_from` are `Unsupported`.
+/// On WASI without feature `wasmedge` a socket that the host has opened and connected, taken over
+/// by `from_raw_fd`, can `send`, `recv` and `peek`. All else is `Unsupported`.
 pub struct UdpSocket {
     inner: IoSource<socket::UdpSocket>,
 }
@@ -68,14 +70,10 @@ impl UdpSocket {
 
     /// The address that the socket is bound to.
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// On WASI the scope and the flow of an IPv6 address are 0, here and wherever the host tells
-    /// one. Without feature `wasmedge`, `Unsupported`.
+    /// one.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.inner().local_addr()
     }
@@ -101,8 +99,7 @@ impl UdpSocket {
     /// such as for a datagram that is too long; or an [error that waits](#errors-that-wait).
     #[inline]
     pub fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        let send = |socket: &socket::UdpSocket| socket.send_to(buf, target);
-        self.inner.io(Direction::Write, Flow::Nothing, send)
+        self.inner.io(Write, Nothing, |s| s.send_to(buf, target))
     }
 
     /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
@@ -115,7 +112,7 @@ impl UdpSocket {
     /// [error that waits](#errors-that-wait).
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv_from(buf))
+        self.inner.io(Read, Items, |s| s.recv_from(buf))
     }
 
     /// As [`UdpSocket::recv_from`], and leaves the datagram in place.
@@ -125,7 +122,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek_from(buf))
+        self.inner.io(Read, Nothing, |s| s.peek_from(buf))
     }
 
     /// Sends a datagram to the connected peer.
@@ -135,7 +132,7 @@ impl UdpSocket {
     /// As [`UdpSocket::send_to`]; and the host's where the socket is not connected.
     #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Write, Flow::Nothing, |socket| socket.send(buf))
+        self.inner.io(Write, Nothing, |s| s.send(buf))
     }
 
     /// Receives a datagram. What does not fit into `buf` is lost.
@@ -147,7 +144,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv(buf))
+        self.inner.io(Read, Items, |s| s.recv(buf))
     }
 
     /// As [`UdpSocket::recv`], and leaves the datagram in place.
@@ -157,7 +154,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Read, Flow::Nothing, |socket| socket.peek(buf))
+        self.inner.io(Read, Nothing, |s| s.peek(buf))
     }
 
     /// Connects the socket: from now on it sends to `address` and receives only from there.
@@ -172,19 +169,11 @@ impl UdpSocket {
     }
 
     /// Allows the socket to send to a broadcast address (`SO_BROADCAST`). At first it is not.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     pub fn set_broadcast(&self, on: bool) -> io::Result<()> {
         self.inner.inner().set_broadcast(on)
     }
 
     /// Whether the socket may send to a broadcast address.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     pub fn broadcast(&self) -> io::Result<bool> {
         self.inner.inner().broadcast()
     }
@@ -283,10 +272,6 @@ impl UdpSocket {
 
     /// How many routers a datagram of this socket may pass: see [`UdpSocket::set_ttl`].
     ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
-    ///
     /// # Hosts
     ///
     /// As [`UdpSocket::set_ttl`].
@@ -365,10 +350,6 @@ impl UdpSocket {
     }
 
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.inner.inner().take_error()
     }
@@ -391,11 +372,4 @@ impl UdpSocket {
 }
 
 forward!(UdpSocket);
-into_std!(UdpSocket);
-
-impl UdpSocket {
-    /// Takes over a socket of std, which must be non-blocking already.
-    pub fn from_std(socket: std::net::UdpSocket) -> UdpSocket {
-        std::os::fd::OwnedFd::from(socket).into()
-    }
-}
+std_socket!(UdpSocket, std::net::UdpSocket);

@@ -4,9 +4,11 @@ use std::io;
 use std::net::Shutdown;
 use std::path::Path;
 
-use crate::io_source::{Flow, IoSource};
+use crate::io_source::Flow::{Items, Nothing};
+use crate::io_source::IoSource;
 use crate::net::SocketAddr;
-use crate::sys::{Direction, uds};
+use crate::sys::Direction::{Read, Write};
+use crate::sys::uds;
 
 /// A Unix socket that accepts connections.
 ///
@@ -47,10 +49,6 @@ impl UnixListener {
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) where the file exists, even if nobody listens any
     /// more. [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of more than about 100
     /// bytes. Else the host's.
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
         let inner = IoSource::new(uds::listener_bind(path.as_ref())?);
         Ok(UnixListener { inner })
@@ -61,10 +59,6 @@ impl UnixListener {
     /// # Errors
     ///
     /// As [`UnixListener::bind`].
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
         let inner = IoSource::new(uds::listener_bind_addr(address)?);
         Ok(UnixListener { inner })
@@ -80,7 +74,7 @@ impl UnixListener {
     /// [`TcpListener::accept`](crate::net::TcpListener::accept).
     #[inline]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let accepted = self.inner.io(Direction::Read, Flow::Items, uds::accept);
+        let accepted = self.inner.io(Read, Items, uds::accept);
         accepted.map(|(stream, peer)| {
             let inner = IoSource::new(stream);
             (UnixStream { inner }, peer)
@@ -88,19 +82,11 @@ impl UnixListener {
     }
 
     /// The address that the socket is bound to.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.inner().local_addr()
     }
 
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.inner.inner().take_error()
     }
@@ -134,7 +120,7 @@ pub struct UnixStream {
 impl UnixStream {
     /// Opens a socket and connects it to `path`.
     ///
-    /// Other than TCP's, it is connected when the call returns `Ok`.
+    /// Unlike TCP's, it is connected when the call returns `Ok`.
     ///
     /// # Errors
     ///
@@ -143,10 +129,6 @@ impl UnixStream {
     /// later. [`NotFound`](io::ErrorKind::NotFound) where there is no such file,
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) where nobody listens. Else the
     /// host's.
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
         let inner = IoSource::new(uds::stream_connect(path.as_ref())?);
         Ok(UnixStream { inner })
@@ -157,20 +139,12 @@ impl UnixStream {
     /// # Errors
     ///
     /// As [`UnixStream::connect`].
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
         let inner = IoSource::new(uds::stream_connect_addr(address)?);
         Ok(UnixStream { inner })
     }
 
     /// Makes two sockets that are connected with each other.
-    ///
-    /// # Errors
-    ///
-    /// The host's: a full descriptor table.
     ///
     /// # Hosts
     ///
@@ -182,10 +156,6 @@ impl UnixStream {
     }
 
     /// The address of this end.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.inner().local_addr()
     }
@@ -200,10 +170,6 @@ impl UnixStream {
     }
 
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.inner.inner().take_error()
     }
@@ -268,10 +234,6 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`UnixListener::bind`].
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
         let inner = IoSource::new(uds::datagram_bind(path.as_ref())?);
         Ok(UnixDatagram { inner })
@@ -282,10 +244,6 @@ impl UnixDatagram {
     /// # Errors
     ///
     /// As [`UnixListener::bind`].
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
         let inner = IoSource::new(uds::datagram_bind_addr(address)?);
         Ok(UnixDatagram { inner })
@@ -295,30 +253,18 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// As [`UnixStream::connect`], but that there is nothing to wait for.
+    /// The host's: above all, that there is no such file, or that nobody has it open.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.inner.inner().connect(path.as_ref())
     }
 
     /// Opens a socket without a name. It can send, and nobody can answer it.
-    ///
-    /// # Errors
-    ///
-    /// The host's: a full descriptor table.
-    ///
-    /// # Hosts
-    ///
-    /// See [`UnixListener`].
     pub fn unbound() -> io::Result<UnixDatagram> {
         let inner = IoSource::new(uds::datagram_unbound()?);
         Ok(UnixDatagram { inner })
     }
 
     /// Makes two sockets that are connected with each other.
-    ///
-    /// # Errors
-    ///
-    /// The host's: a full descriptor table.
     ///
     /// # Hosts
     ///
@@ -330,10 +276,6 @@ impl UnixDatagram {
     }
 
     /// The address that the socket is bound to.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
     pub fn local_addr(&self) -> io::Result<SocketAddr> {
         self.inner.inner().local_addr()
     }
@@ -354,7 +296,7 @@ impl UnixDatagram {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv_from(buf))
+        self.inner.io(Read, Items, |s| s.recv_from(buf))
     }
 
     /// Receives a datagram. What does not fit into `buf` is lost.
@@ -364,7 +306,7 @@ impl UnixDatagram {
     /// As [`UnixDatagram::recv_from`].
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Read, Flow::Items, |socket| socket.recv(buf))
+        self.inner.io(Read, Items, |s| s.recv(buf))
     }
 
     /// Sends a datagram to the socket at `path`.
@@ -376,8 +318,8 @@ impl UnixDatagram {
     /// host's.
     #[inline]
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
-        let send = |socket: &uds::UnixDatagram| socket.send_to(buf, path.as_ref());
-        self.inner.io(Direction::Write, Flow::Nothing, send)
+        let path = path.as_ref();
+        self.inner.io(Write, Nothing, |s| s.send_to(buf, path))
     }
 
     /// Sends a datagram to the connected peer.
@@ -387,14 +329,10 @@ impl UnixDatagram {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the peer has no room. Else the host's.
     #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.inner.io(Direction::Write, Flow::Nothing, |socket| socket.send(buf))
+        self.inner.io(Write, Nothing, |s| s.send(buf))
     }
 
     /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Errors
-    ///
-    /// The host's, where the question itself fails.
     pub fn take_error(&self) -> io::Result<Option<io::Error>> {
         self.inner.inner().take_error()
     }

@@ -31,12 +31,14 @@ mod none;
 use none as imp;
 
 #[cfg(not(any(unix, target_os = "wasi")))]
-compile_error!("mio_wasi runs on wasm32-wasip1, Linux and Android; see the README's table of hosts");
+compile_error!(
+    "mio_wasi runs on wasm32-wasip1, Linux and Android; see the README's table of hosts"
+);
 
-#[cfg(feature = "net")]
-pub(crate) use imp::{socket, uds};
 #[cfg(all(unix, feature = "os-ext"))]
 pub(crate) use imp::{pipe, source_fd};
+#[cfg(feature = "net")]
+pub(crate) use imp::{socket, uds};
 
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
@@ -95,6 +97,10 @@ pub(crate) trait Row: Debug + Send + Sync {
     #[inline]
     fn rearm(&self, _: Direction) {}
 
+    /// The direction has ended: nothing is left to watch.
+    #[inline]
+    fn disarm(&self, _: Direction) {}
+
     /// As `rearm`, after a failure that would repeat at once: watch again after a pause.
     #[inline]
     fn rearm_later(&self, _: Direction) {}
@@ -120,7 +126,12 @@ pub(crate) trait Wake: Debug + Send + Sync + Sized {
 const _: fn() = || {
     fn host<S: Selector, W: Wake<Selector = S>>() {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
-        let _ = (S::Row::LEVEL, S::Row::rearm, S::Row::rearm_later);
+        let _ = (
+            S::Row::LEVEL,
+            S::Row::rearm,
+            S::Row::rearm_later,
+            S::Row::disarm,
+        );
         // What each host and set of features uses a part of.
         let _ = (Direction::Read, Direction::Write, Ready::when);
         let _ = Registry::id;

@@ -88,12 +88,16 @@ impl Loop {
 
     #[track_caller]
     pub(crate) fn add(&self, source: &mut impl Source, token: usize, interest: Interest) {
-        self.registry().register(source, Token(token), interest).unwrap();
+        self.registry()
+            .register(source, Token(token), interest)
+            .unwrap();
     }
 
     #[track_caller]
     pub(crate) fn change(&self, source: &mut impl Source, token: usize, interest: Interest) {
-        self.registry().reregister(source, Token(token), interest).unwrap();
+        self.registry()
+            .reregister(source, Token(token), interest)
+            .unwrap();
     }
 
     #[track_caller]
@@ -110,7 +114,9 @@ impl Loop {
             match self.poll.poll(&mut self.events, left) {
                 Ok(()) => return self.events.iter().map(Seen::from).collect(),
                 Err(error) if error.kind() == ErrorKind::Interrupted => {
-                    left = end.map(|end| end.saturating_duration_since(Instant::now())).or(left);
+                    left = end
+                        .map(|end| end.saturating_duration_since(Instant::now()))
+                        .or(left);
                 }
                 Err(error) => panic!("poll failed: {error}"),
             }
@@ -137,7 +143,10 @@ impl Loop {
     #[track_caller]
     pub(crate) fn wait(&mut self, token: usize, what: &str, fits: impl Fn(&Seen) -> bool) -> Seen {
         loop {
-            let found = self.mailbox.iter().position(|seen| seen.token == token && fits(seen));
+            let found = self
+                .mailbox
+                .iter()
+                .position(|seen| seen.token == token && fits(seen));
             if let Some(place) = found {
                 return self.mailbox.remove(place).unwrap();
             }
@@ -148,12 +157,16 @@ impl Loop {
 
     #[track_caller]
     pub(crate) fn readable(&mut self, token: usize) -> Seen {
-        self.wait(token, &format!("source {token} readable"), |seen| seen.readable)
+        self.wait(token, &format!("source {token} readable"), |seen| {
+            seen.readable
+        })
     }
 
     #[track_caller]
     pub(crate) fn writable(&mut self, token: usize) -> Seen {
-        self.wait(token, &format!("source {token} writable"), |seen| seen.writable)
+        self.wait(token, &format!("source {token} writable"), |seen| {
+            seen.writable
+        })
     }
 
     /// Throws away what `wait` has kept.
@@ -164,10 +177,17 @@ impl Loop {
     /// Nothing is left to report, be it asked in passing or with a wait.
     #[track_caller]
     pub(crate) fn quiet(&mut self, why: &str) {
-        assert!(self.mailbox.is_empty(), "{why}, but there were {:?}", self.mailbox);
+        assert!(
+            self.mailbox.is_empty(),
+            "{why}, but there were {:?}",
+            self.mailbox
+        );
         for timeout in [0, 0, 4] {
             let seen = self.turn(Some(Duration::from_millis(timeout)));
-            assert!(seen.is_empty(), "{why}, but a poll for {timeout} ms gave {seen:?}");
+            assert!(
+                seen.is_empty(),
+                "{why}, but a poll for {timeout} ms gave {seen:?}"
+            );
         }
     }
 
@@ -189,7 +209,8 @@ impl Loop {
         let server = self.accept(listener, LISTENER).0;
         self.remove(&mut client);
         self.remove(listener);
-        self.mailbox.retain(|seen| seen.token != CLIENT && seen.token != LISTENER);
+        self.mailbox
+            .retain(|seen| seen.token != CLIENT && seen.token != LISTENER);
         (client, server)
     }
 
@@ -210,12 +231,7 @@ impl Loop {
 
     /// Waits for exactly `count` bytes from a source that is registered as `token`.
     #[track_caller]
-    pub(crate) fn receive(
-        &mut self,
-        mut source: impl Read,
-        token: usize,
-        count: usize,
-    ) -> Vec<u8> {
+    pub(crate) fn receive(&mut self, mut source: impl Read, token: usize, count: usize) -> Vec<u8> {
         let mut bytes = vec![0; count];
         let mut filled = 0;
         self.readable(token);
@@ -295,7 +311,10 @@ pub(crate) fn only_native<T: Debug>(call: &str, result: io::Result<T>) -> Option
     let error = result.expect_err(call);
     assert_eq!(error.kind(), ErrorKind::Unsupported, "{call}: {error:?}");
     let text = error.to_string();
-    assert!(text.contains(call), "the error of `{call}` does not name it: {text}");
+    assert!(
+        text.contains(call),
+        "the error of `{call}` does not name it: {text}"
+    );
     None
 }
 
@@ -394,7 +413,9 @@ fn pattern_byte(seed: u64, place: u64) -> u8 {
 
 /// `count` bytes of the stream called `seed`, from `place` on: any loss or swap shows.
 pub(crate) fn pattern(seed: u64, place: u64, count: usize) -> Vec<u8> {
-    (place..place + count as u64).map(|place| pattern_byte(seed, place)).collect()
+    (place..place + count as u64)
+        .map(|place| pattern_byte(seed, place))
+        .collect()
 }
 
 /// A name for a file or a Unix socket that no other run uses. It goes with its owner if it can.
@@ -406,7 +427,11 @@ pub(crate) struct TempPath(PathBuf);
 
 impl TempPath {
     pub(crate) fn new() -> TempPath {
-        let folder = if GUEST { PathBuf::from("/tmp") } else { std::env::temp_dir() };
+        let folder = if GUEST {
+            PathBuf::from("/tmp")
+        } else {
+            std::env::temp_dir()
+        };
         // Each `RandomState` differs from every other one, also from those of other processes.
         let name = RandomState::new().build_hasher().finish();
         TempPath(folder.join(format!("mio-wasi-{name:016x}")))

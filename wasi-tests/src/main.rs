@@ -5,7 +5,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 
-use wasi_tests::{Outcome, CASES};
+use wasi_tests::{CASES, Outcome};
 
 /// What test drivers understand as "skipped".
 const SKIPPED: u8 = 77;
@@ -36,5 +36,7 @@ fn list() {
         flags => format!("{}\t{}\n", case.name, flags.join(",")),
     });
     let text: String = lines.collect();
-    std::io::stdout().write_all(text.as_bytes()).expect("standard output is open");
+    std::io::stdout()
+        .write_all(text.as_bytes())
+        .expect("standard output is open");
 }

@@ -28,9 +28,9 @@ const UDP_ROUNDS: usize = 4;
 const UDP_TRIES: u32 = 5;
 const UDP_PATIENCE: Duration = Duration::from_secs(2);
 
-/// How often `drive` reports progress: once for each client's pass over the sizes.
-pub const PORTIONS: usize =
-    TCP_THREADS * TCP_PER_THREAD * TCP_ROUNDS + UDP_THREADS * UDP_PER_THREAD * UDP_ROUNDS;
+/// How often `drive` reports progress: once for each answer.
+pub const PORTIONS: usize = TCP_THREADS * TCP_PER_THREAD * TCP_ROUNDS * TCP_SIZES.len()
+    + UDP_THREADS * UDP_PER_THREAD * UDP_ROUNDS * UDP_SIZES.len();
 
 /// What went through.
 #[derive(Debug, Default)]
@@ -98,23 +98,29 @@ fn tcp_thread(
     for client in number * TCP_PER_THREAD..(number + 1) * TCP_PER_THREAD {
         match connect(to, end) {
             Ok(stream) => streams.push((client, stream)),
-            Err(error) => tally.note(format!("TCP client {client}"), Err(error)),
+            Err(error) => tally.note(format!("client {client}"), Err(error)),
         }
     }
     tally.connections = streams.len();
     connected.wait();
-    for round in 0..TCP_ROUNDS {
-        streams.retain_mut(|(client, stream)| {
-            let seed = (*client * TCP_ROUNDS + round) as u64;
-            let result = tcp_pass(stream, seed, end, &mut tally);
+    for pass in 0..TCP_ROUNDS * TCP_SIZES.len() {
+        let size = TCP_SIZES[pass % TCP_SIZES.len()];
+        // All send before any reads: the server has every connection's request at once.
+        let what = |client: usize| payload((client << 8 | pass) as u64, size);
+        keep_well(&mut streams, &mut tally, |client, stream, _| {
+            stream.set_write_timeout(Some(remaining(end)?))?;
+            stream.write_all(&what(client)).context("cannot send")
+        });
+        keep_well(&mut streams, &mut tally, |client, stream, tally| {
+            receive(stream, &what(client), end)?;
+            tally.requests += 1;
+            tally.bytes += size as u64;
             portion();
-            let well = result.is_ok();
-            tally.note(format!("TCP client {client}"), result);
-            well
+            Ok(())
         });
     }
     for (client, stream) in streams {
-        tally.note(format!("TCP client {client}"), finish(stream, end));
+        tally.note(format!("client {client}"), finish(stream, end));
     }
     tally
 }
@@ -125,28 +131,37 @@ fn connect(to: SocketAddr, end: Instant) -> Result<TcpStream> {
     Ok(stream)
 }
 
-/// One request of each size.
-fn tcp_pass(stream: &mut TcpStream, seed: u64, end: Instant, tally: &mut Tally) -> Result<()> {
-    for (step, size) in TCP_SIZES.into_iter().enumerate() {
-        let sent = payload(seed << 8 | step as u64, size);
-        let mut received = vec![0; size];
-        stream.set_write_timeout(Some(remaining(end)?))?;
-        stream.write_all(&sent).context("cannot send")?;
-        stream.set_read_timeout(Some(remaining(end)?))?;
-        stream.read_exact(&mut received).context("no answer")?;
-        compare(&sent, &received)?;
-        tally.requests += 1;
-        tally.bytes += size as u64;
-    }
-    Ok(())
+/// Does one thing with every client, and lets those go with whom it fails.
+fn keep_well<S>(
+    clients: &mut Vec<(usize, S)>,
+    tally: &mut Tally,
+    mut act: impl FnMut(usize, &mut S, &mut Tally) -> Result<()>,
+) {
+    clients.retain_mut(|(client, socket)| {
+        let result = act(*client, socket, tally);
+        let well = result.is_ok();
+        tally.note(format!("client {client}"), result);
+        well
+    });
+}
+
+fn receive(stream: &mut TcpStream, sent: &[u8], end: Instant) -> Result<()> {
+    let mut received = vec![0; sent.len()];
+    stream.set_read_timeout(Some(remaining(end)?))?;
+    stream.read_exact(&mut received).context("no answer")?;
+    compare(sent, &received)
 }
 
 /// A server that has echoed everything closes its side after ours, and sends nothing more.
 fn finish(mut stream: TcpStream, end: Instant) -> Result<()> {
-    stream.shutdown(Shutdown::Write).context("cannot shut down")?;
+    stream
+        .shutdown(Shutdown::Write)
+        .context("cannot shut down")?;
     stream.set_read_timeout(Some(remaining(end)?))?;
     let mut rest = [0; 64];
-    let count = stream.read(&mut rest).context("the server does not close")?;
+    let count = stream
+        .read(&mut rest)
+        .context("the server does not close")?;
     ensure!(count == 0, "{count} bytes came that were never sent");
     Ok(())
 }
@@ -154,21 +169,23 @@ fn finish(mut stream: TcpStream, end: Instant) -> Result<()> {
 fn udp_thread(number: usize, to: SocketAddr, end: Instant, portion: &dyn Fn()) -> Tally {
     let mut tally = Tally::default();
     let mut sockets = Vec::new();
-    for client in number * UDP_PER_THREAD..(number + 1) * UDP_PER_THREAD {
+    let first = TCP_THREADS * TCP_PER_THREAD + number * UDP_PER_THREAD;
+    for client in first..first + UDP_PER_THREAD {
         match open(to) {
             Ok(socket) => sockets.push((client, socket)),
-            Err(error) => tally.note(format!("UDP client {client}"), Err(error)),
+            Err(error) => tally.note(format!("client {client}"), Err(error)),
         }
     }
     tally.sockets = sockets.len();
-    for round in 0..UDP_ROUNDS {
-        sockets.retain(|(client, socket)| {
-            let seed = (*client * UDP_ROUNDS + round) as u64 | 1 << 40;
-            let result = udp_pass(socket, seed, end, &mut tally);
+    for pass in 0..UDP_ROUNDS * UDP_SIZES.len() {
+        let size = UDP_SIZES[pass % UDP_SIZES.len()];
+        keep_well(&mut sockets, &mut tally, |client, socket, tally| {
+            let sent = payload((client << 8 | pass) as u64, size);
+            exchange(socket, &sent, end, tally)?;
+            tally.requests += 1;
+            tally.bytes += size as u64;
             portion();
-            let well = result.is_ok();
-            tally.note(format!("UDP client {client}"), result);
-            well
+            Ok(())
         });
     }
     tally
@@ -176,20 +193,17 @@ fn udp_thread(number: usize, to: SocketAddr, end: Instant, portion: &dyn Fn()) -
 
 /// A connected socket: a datagram from anybody else would not be delivered.
 fn open(to: SocketAddr) -> Result<UdpSocket> {
-    let any = SocketAddr::new(if to.is_ipv4() { [0, 0, 0, 0].into() } else { [0; 16].into() }, 0);
+    let any = SocketAddr::new(
+        if to.is_ipv4() {
+            [0, 0, 0, 0].into()
+        } else {
+            [0; 16].into()
+        },
+        0,
+    );
     let socket = UdpSocket::bind(any).context("cannot open a socket")?;
     socket.connect(to).context("cannot connect")?;
     Ok(socket)
-}
-
-fn udp_pass(socket: &UdpSocket, seed: u64, end: Instant, tally: &mut Tally) -> Result<()> {
-    for (step, size) in UDP_SIZES.into_iter().enumerate() {
-        let sent = payload(seed << 8 | step as u64, size);
-        exchange(socket, &sent, end, tally)?;
-        tally.requests += 1;
-        tally.bytes += size as u64;
-    }
-    Ok(())
 }
 
 fn exchange(socket: &UdpSocket, sent: &[u8], end: Instant, tally: &mut Tally) -> Result<()> {
@@ -208,14 +222,20 @@ fn exchange(socket: &UdpSocket, sent: &[u8], end: Instant, tally: &mut Tally) ->
             Err(error) => return Err(error).context("no answer"),
         }
     }
-    bail!("no answer to a datagram of {} bytes, sent {UDP_TRIES} times", sent.len())
+    bail!(
+        "no answer to a datagram of {} bytes, sent {UDP_TRIES} times",
+        sent.len()
+    )
 }
 
 fn compare(sent: &[u8], received: &[u8]) -> Result<()> {
     let (here, there) = (checksum(sent), checksum(received));
     let (long, came) = (sent.len(), received.len());
     ensure!(long == came, "{long} bytes were sent and {came} came back");
-    ensure!(here == there, "{long} bytes came back changed: checksum {there:x}, not {here:x}");
+    ensure!(
+        here == there,
+        "{long} bytes came back changed: checksum {there:x}, not {here:x}"
+    );
     Ok(())
 }
 

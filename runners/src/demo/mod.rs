@@ -75,9 +75,19 @@ fn show(host: &str, tally: &Tally, elapsed: Duration) {
     let rate = HumanBytes((2.0 * tally.bytes as f64 / seconds) as u64);
     let requests = (tally.requests as f64 / seconds) as u64;
     println!("host         {host}, guest compiled ahead of time");
-    println!("connections  {} TCP, {} UDP sockets", tally.connections, tally.sockets);
-    println!("requests     {} ({} per second)", HumanCount(tally.requests), HumanCount(requests));
-    println!("bytes        {} each way, all compared", HumanBytes(tally.bytes));
+    println!(
+        "connections  {} TCP, {} UDP sockets",
+        tally.connections, tally.sockets
+    );
+    println!(
+        "requests     {} ({} per second)",
+        HumanCount(tally.requests),
+        HumanCount(requests)
+    );
+    println!(
+        "bytes        {} each way, all compared",
+        HumanBytes(tally.bytes)
+    );
     println!("rate         {rate} per second, both ways, in {seconds:.1} s");
     if tally.resent > 0 {
         println!("resent       {} datagrams, as UDP allows", tally.resent);

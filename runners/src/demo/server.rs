@@ -33,8 +33,15 @@ impl Server {
         let mut command = host.command(guest, &Rights::default());
         let child = process::spawn_logged(&mut command, &log)?;
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
-        let mut server = Server { child, log, tcp: nowhere, udp: nowhere };
-        server.wait_for_addresses().with_context(|| format!("{host} did not start the guest"))?;
+        let mut server = Server {
+            child,
+            log,
+            tcp: nowhere,
+            udp: nowhere,
+        };
+        server
+            .wait_for_addresses()
+            .with_context(|| format!("{host} did not start the guest"))?;
         Ok(server)
     }
 
@@ -51,7 +58,11 @@ impl Server {
                 bail!("it ended before it served ({status}):\n{}", shown());
             }
             if Instant::now() >= end {
-                bail!("it does not listen after {} s:\n{}", START.as_secs(), shown());
+                bail!(
+                    "it does not listen after {} s:\n{}",
+                    START.as_secs(),
+                    shown()
+                );
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -90,7 +101,9 @@ impl Drop for Server {
 fn address(log: &str, kind: &str) -> Option<SocketAddr> {
     let whole = &log[..log.rfind('\n')?];
     let prefix = format!("listening {kind} ");
-    whole.lines().find_map(|line| line.strip_prefix(&prefix)?.trim().parse().ok())
+    whole
+        .lines()
+        .find_map(|line| line.strip_prefix(&prefix)?.trim().parse().ok())
 }
 
 #[cfg(test)]
@@ -100,10 +113,16 @@ mod tests {
     #[test]
     fn addresses_are_taken_from_whole_lines_only() {
         let log = "hello\nlistening tcp 127.0.0.1:80\nlistening udp 127.0.0.1:81";
-        assert_eq!(address(log, "tcp"), Some(SocketAddr::from(([127, 0, 0, 1], 80))));
+        assert_eq!(
+            address(log, "tcp"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 80)))
+        );
         assert_eq!(address(log, "udp"), None);
         let log = format!("{log}23\n");
-        assert_eq!(address(&log, "udp"), Some(SocketAddr::from(([127, 0, 0, 1], 8123))));
+        assert_eq!(
+            address(&log, "udp"),
+            Some(SocketAddr::from(([127, 0, 0, 1], 8123)))
+        );
         assert_eq!(address("", "tcp"), None);
     }
 }

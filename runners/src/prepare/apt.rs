@@ -66,7 +66,10 @@ pub fn status(arch: Arch) -> String {
 /// The one line of sources.
 pub fn source(arch: Arch, keyring: &Path, mirror: &str, suite: &str) -> String {
     let keyring = keyring.display();
-    format!("deb [arch={} signed-by={keyring}] {mirror} {suite} main\n", arch.name)
+    format!(
+        "deb [arch={} signed-by={keyring}] {mirror} {suite} main\n",
+        arch.name
+    )
 }
 
 /// The configuration; `state` is the folder that holds everything it names, `network` what the
@@ -110,19 +113,34 @@ pub fn network(dump: &str) -> String {
         let line = line.to_ascii_lowercase();
         line.starts_with("acquire::http::proxy") || line.starts_with("acquire::https::")
     };
-    dump.lines().filter(wanted).map(|line| format!("{line}\n")).collect()
+    dump.lines()
+        .filter(wanted)
+        .map(|line| format!("{line}\n"))
+        .collect()
 }
 
 /// The first of the machine's own sources that is a whole Debian archive.
 pub fn mirror(index_targets: &str) -> Option<String> {
     let whole = |line: &&str| line.trim_end_matches('/').ends_with("/debian");
-    index_targets.lines().map(str::trim).find(whole).map(String::from)
+    index_targets
+        .lines()
+        .map(str::trim)
+        .find(whole)
+        .map(String::from)
 }
 
 /// The versions in the answer of `apt-cache madison`.
 pub fn versions(madison: &str) -> Vec<String> {
-    let second = |line: &str| line.split('|').nth(1).map(|version| version.trim().to_string());
-    madison.lines().filter_map(second).filter(|version| !version.is_empty()).collect()
+    let second = |line: &str| {
+        line.split('|')
+            .nth(1)
+            .map(|version| version.trim().to_string())
+    };
+    madison
+        .lines()
+        .filter_map(second)
+        .filter(|version| !version.is_empty())
+        .collect()
 }
 
 #[cfg(test)]
@@ -148,13 +166,19 @@ mod tests {
     fn the_source_names_the_keys_that_must_have_signed_it() {
         let keyring = Path::new("/k.gpg");
         let line = source(AMD64, keyring, "http://m/debian", "trixie");
-        assert_eq!(line, "deb [arch=amd64 signed-by=/k.gpg] http://m/debian trixie main\n");
+        assert_eq!(
+            line,
+            "deb [arch=amd64 signed-by=/k.gpg] http://m/debian trixie main\n"
+        );
     }
 
     #[test]
     fn stand_ins_are_separate_paragraphs() {
         let text = status(AMD64);
-        assert_eq!(text.matches("Status: install ok installed\n").count(), STAND_INS.len());
+        assert_eq!(
+            text.matches("Status: install ok installed\n").count(),
+            STAND_INS.len()
+        );
         assert_eq!(text.matches("\n\n").count(), STAND_INS.len());
         assert!(text.contains("Provides: c-compiler\n\n"));
     }

@@ -5,6 +5,7 @@ use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
@@ -21,6 +22,9 @@ const KEYRINGS: [&str; 2] = [
     "/usr/share/keyrings/debian-archive-keyring.pgp",
 ];
 
+/// What apt said when it could not reach the mirror.
+static NO_NETWORK: OnceLock<String> = OnceLock::new();
+
 /// A machine that can fetch Debian's packages.
 #[derive(Debug)]
 pub struct Debian {
@@ -32,9 +36,9 @@ pub struct Debian {
 
 /// One suite of the archive, with its lists.
 #[derive(Debug)]
-pub struct Suite<'a> {
-    debian: &'a Debian,
+pub struct Suite {
     name: String,
+    mirror: String,
     state: PathBuf,
 }
 
@@ -49,16 +53,27 @@ impl Debian {
         }
         let arch = process::quiet(Command::new("dpkg").arg("--print-architecture"))?;
         let arch = Arch::named(arch.trim()).with_context(|| {
-            format!("this project has no recipe for Debian's packages on {}", arch.trim())
+            format!(
+                "this project has no recipe for Debian's packages on {}",
+                arch.trim()
+            )
         })?;
-        let keyring = KEYRINGS.map(PathBuf::from).into_iter().find(|path| path.exists());
+        let keyring = KEYRINGS
+            .map(PathBuf::from)
+            .into_iter()
+            .find(|path| path.exists());
         let keyring = keyring.context(
             "the keys that sign Debian's packages are not installed: \
              run `apt-get install debian-archive-keyring` as root",
         )?;
         let dump = process::quiet(Command::new("apt-config").arg("dump")).unwrap_or_default();
         let network = apt::network(&dump);
-        Ok(Debian { arch, keyring, mirror: Debian::mirror(), network })
+        Ok(Debian {
+            arch,
+            keyring,
+            mirror: Debian::mirror(),
+            network,
+        })
     }
 
     fn mirror() -> String {
@@ -66,13 +81,18 @@ impl Debian {
             return mirror;
         }
         let mut ask = Command::new("apt-get");
-        ask.args(["indextargets", "--no-release-info", "--format", "$(REPO_URI)"]);
+        ask.args([
+            "indextargets",
+            "--no-release-info",
+            "--format",
+            "$(REPO_URI)",
+        ]);
         let targets = process::quiet(ask.arg("Created-By: Packages")).unwrap_or_default();
         apt::mirror(&targets).unwrap_or_else(|| PUBLIC_MIRROR.into())
     }
 
     /// The suite called `name`, with its lists fetched once.
-    pub fn suite(&self, name: &str) -> Result<Suite<'_>> {
+    pub fn suite(&self, name: &str) -> Result<Suite> {
         let state = project::prepared().join("apt").join(name);
         for part in ["none", "lists/partial", "archives/partial"] {
             mark::create(&state.join(part))?;
@@ -86,7 +106,11 @@ impl Debian {
         for (file, text) in files {
             fs::write(state.join(file), text).context("cannot write apt's configuration")?;
         }
-        let suite = Suite { debian: self, name: name.into(), state };
+        let suite = Suite {
+            name: name.into(),
+            mirror: self.mirror.clone(),
+            state,
+        };
         if !suite.has_lists() {
             suite.update()?;
         }
@@ -94,25 +118,53 @@ impl Debian {
     }
 }
 
-impl Suite<'_> {
+impl Suite {
     fn has_lists(&self) -> bool {
-        let lists = fs::read_dir(self.state.join("lists")).into_iter().flatten().flatten();
-        lists.map(|list| list.file_name()).any(|name| name.to_string_lossy().contains("_Packages"))
+        let lists = fs::read_dir(self.state.join("lists"))
+            .into_iter()
+            .flatten()
+            .flatten();
+        lists
+            .map(|list| list.file_name())
+            .any(|name| name.to_string_lossy().contains("_Packages"))
     }
 
     fn apt(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.env("APT_CONFIG", self.state.join("apt.conf")).env("LC_ALL", "C");
+        command
+            .env("APT_CONFIG", self.state.join("apt.conf"))
+            .env("LC_ALL", "C");
         command
     }
 
     fn update(&self) -> Result<()> {
+        // A machine without a network shows it once; each further try takes apt many seconds.
+        if let Some(known) = NO_NETWORK.get() {
+            bail!("{known}");
+        }
         // Without the option apt calls a failed download a warning and goes on with old lists.
-        let option = "APT::Update::Error-Mode=any";
-        process::quiet(self.apt("apt-get").args(["-qq", "-o", option, "update"])).with_context(
-            || format!("the lists of Debian {} could not be fetched", self.name),
-        )?;
-        Ok(())
+        let mut get = self.apt("apt-get");
+        get.args(["-qq", "-oAPT::Update::Error-Mode=any", "update"]);
+        let Err(error) = process::quiet(&mut get) else {
+            return Ok(());
+        };
+        let text = format!("{error:#}");
+        if [
+            "Temporary failure",
+            "Could not resolve",
+            "Could not connect",
+            "Cannot initiate",
+        ]
+        .iter()
+        .any(|sign| text.contains(sign))
+        {
+            let _ = NO_NETWORK.set(format!(
+                "the mirror {} cannot be reached\n{text}",
+                self.mirror
+            ));
+            bail!("the mirror {} cannot be reached\n{text}", self.mirror);
+        }
+        Err(error).with_context(|| format!("Debian {} gives no lists", self.name))
     }
 
     /// The versions of `package` in this suite; none is no error.
@@ -141,10 +193,15 @@ impl Suite<'_> {
 
     fn download(&self, packages: &[&str], archives: &Path) -> Result<()> {
         let mut get = self.apt("apt-get");
-        let option = format!("Dir::Cache::archives={}", archives.display());
-        get.args(["-qq", "-o", &option, "install", "--download-only"]).args(packages);
+        let option = format!("-oDir::Cache::archives={}", archives.display());
+        get.args(["-qq", &option, "install", "--download-only"])
+            .args(packages);
         process::quiet(&mut get).with_context(|| {
-            format!("Debian {} could not give {}", self.name, packages.join(", "))
+            format!(
+                "Debian {} could not give {}",
+                self.name,
+                packages.join(", ")
+            )
         })?;
         Ok(())
     }
@@ -202,8 +259,10 @@ pub fn link(_goal: &Path, _path: &Path) -> Result<()> {
 
 /// Writes the executable script `path` that becomes `words`, with its own arguments added.
 pub fn script(path: &Path, words: &[&str]) -> Result<()> {
-    let words: Vec<String> =
-        words.iter().map(|word| format!("'{}'", word.replace('\'', r"'\''"))).collect();
+    let words: Vec<String> = words
+        .iter()
+        .map(|word| format!("'{}'", word.replace('\'', r"'\''")))
+        .collect();
     let text = format!("#!/bin/sh\nexec {} \"$@\"\n", words.join(" "));
     fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
     #[cfg(unix)]
@@ -216,14 +275,30 @@ pub fn script(path: &Path, words: &[&str]) -> Result<()> {
 
 /// A script that runs `program` of the unpacked tree with the tree's own loader and libraries,
 /// because they may be newer than the machine's. `words` stand before the caller's arguments.
-pub fn wrap(arch: Arch, tree: &Path, program: &str, script_at: &Path, words: &[&str]) -> Result<()> {
+pub fn wrap(
+    arch: Arch,
+    tree: &Path,
+    program: &str,
+    script_at: &Path,
+    words: &[&str],
+) -> Result<()> {
     let root = tree.join("root");
     let path = |inner: &str| root.join(inner).to_string_lossy().into_owned();
     // Programs such as the linker choose what they are by their name.
-    let name = script_at.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let name = script_at
+        .file_name()
+        .unwrap_or_default()
+        .to_string_lossy()
+        .into_owned();
     let (loader, libraries, program) = (path(arch.loader), path(arch.libraries), path(program));
-    let mut line: Vec<&str> =
-        vec![&loader, "--argv0", &name, "--library-path", &libraries, &program];
+    let mut line: Vec<&str> = vec![
+        &loader,
+        "--argv0",
+        &name,
+        "--library-path",
+        &libraries,
+        &program,
+    ];
     line.extend(words);
     script(script_at, &line)
 }

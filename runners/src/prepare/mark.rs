@@ -22,11 +22,19 @@ impl Lock {
         let folder = project::prepared();
         create(&folder)?;
         let path = folder.join("lock");
-        let open = File::options().create(true).truncate(false).write(true).open(&path);
+        let open = File::options()
+            .create(true)
+            .truncate(false)
+            .write(true)
+            .open(&path);
         let file = open.with_context(|| format!("cannot write {}", path.display()))?;
-        if !file.try_lock_exclusive().context("cannot lock the prepared folder")? {
+        if !file
+            .try_lock_exclusive()
+            .context("cannot lock the prepared folder")?
+        {
             eprintln!("  another process prepares guests here; waiting for it ...");
-            file.lock_exclusive().context("cannot lock the prepared folder")?;
+            file.lock_exclusive()
+                .context("cannot lock the prepared folder")?;
         }
         Ok(Lock { _file: file })
     }
@@ -76,6 +84,9 @@ impl Folder {
 
 pub fn create(folder: &Path) -> Result<()> {
     fs::create_dir_all(folder).with_context(|| {
-        format!("cannot create {}: is this copy of the project yours to write?", folder.display())
+        format!(
+            "cannot create {}: is this copy of the project yours to write?",
+            folder.display()
+        )
     })
 }

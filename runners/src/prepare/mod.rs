@@ -21,6 +21,7 @@ use anyhow::{Error, Result, anyhow};
 pub use toolchain::Toolchain;
 pub use wasmedge::{Wanted, all as hosts};
 
+use crate::explain::explain;
 use crate::host::Host;
 use crate::project;
 
@@ -47,7 +48,11 @@ pub fn both(name: &str) -> Result<(Toolchain, Host)> {
 }
 
 fn two_missing(first: &Error, second: &Error) -> Error {
-    anyhow!("two things are missing.\n\n1. {first:?}\n\n2. {second:?}")
+    anyhow!(
+        "two things are missing.\n\n1. {}\n\n2. {}",
+        explain(first),
+        explain(second)
+    )
 }
 
 /// `runners prepare`: says what there is.
@@ -67,15 +72,39 @@ struct Missing {
 }
 
 impl Missing {
+    fn reasons(&self) -> Vec<(String, String)> {
+        let reason = |error| shorten(&explain(error));
+        self.tried
+            .iter()
+            .map(|(way, error)| (way.clone(), reason(error)))
+            .collect()
+    }
+
     fn into_error(self) -> Error {
         let mut text = format!("{} is missing.", self.thing);
-        for (way, error) in &self.tried {
-            let reason = format!("{error:#}").replace('\n', "\n      ");
-            text.push_str(&format!("\n   tried {way}:\n      {reason}"));
+        // Two ways that fail alike are told of once.
+        for group in self.reasons().chunk_by(|a, b| a.1 == b.1) {
+            let ways: Vec<&str> = group.iter().map(|(way, _)| way.as_str()).collect();
+            let reason = group[0].1.replace('\n', "\n      ");
+            text.push_str(&format!("\n   tried {}:\n      {reason}", ways.join("; ")));
         }
         text.push_str("\n   To get it: ");
         text.push_str(&self.remedy.replace('\n', "\n   "));
         anyhow!(text)
+    }
+}
+
+/// The first and the last lines: what failed, and what caused it in the end.
+fn shorten(text: &str) -> String {
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|line| !line.trim().is_empty())
+        .collect();
+    match lines.len() {
+        0..=6 => lines.join("\n"),
+        count => [&lines[..3], &["  ..."], &lines[count - 2..]]
+            .concat()
+            .join("\n"),
     }
 }
 
@@ -87,18 +116,47 @@ mod tests {
     fn a_missing_thing_says_what_was_tried_and_what_to_do() {
         let missing = Missing {
             thing: "The moon".into(),
-            tried: vec![("a ladder".into(), anyhow!("too short").context("climbing failed"))],
+            tried: vec![(
+                "a ladder".into(),
+                anyhow!("too short").context("climbing failed"),
+            )],
             remedy: "build a rocket.".into(),
         };
         let text = missing.into_error().to_string();
         assert!(text.starts_with("The moon is missing."), "{text}");
-        assert!(text.contains("tried a ladder:\n      climbing failed: too short"), "{text}");
+        assert!(
+            text.contains("tried a ladder:\n      climbing failed\n        because: too short"),
+            "{text}"
+        );
         assert!(text.ends_with("To get it: build a rocket."), "{text}");
+    }
+
+    #[test]
+    fn equal_reasons_are_told_once_and_long_ones_are_cut() {
+        let reason = || anyhow!("no net\n1\n2\n3\n4\n5\nbecause");
+        let missing = Missing {
+            thing: "The moon".into(),
+            tried: vec![("a ladder".into(), reason()), ("a rope".into(), reason())],
+            remedy: "wait.".into(),
+        };
+        let text = missing.into_error().to_string();
+        assert!(
+            text.contains("tried a ladder; a rope:\n      no net\n"),
+            "{text}"
+        );
+        assert_eq!(text.matches("because").count(), 1, "{text}");
+        assert!(
+            text.contains("...") && !text.contains("\n      3"),
+            "{text}"
+        );
     }
 
     #[test]
     fn two_missing_things_are_told_together() {
         let text = two_missing(&anyhow!("no target"), &anyhow!("no host")).to_string();
-        assert!(text.contains("1. no target") && text.contains("2. no host"), "{text}");
+        assert!(
+            text.contains("1. no target") && text.contains("2. no host"),
+            "{text}"
+        );
     }
 }

@@ -43,19 +43,21 @@ impl Rustc {
 
     /// Whether std for the guests' target is installed.
     pub fn has_target(&self) -> bool {
-        let asked = process::quiet(Rustc::command().args([
-            "--print",
-            "target-libdir",
-            "--target",
-            TARGET,
-        ]));
+        let asked =
+            process::quiet(Rustc::command().args(["--print", "target-libdir", "--target", TARGET]));
         asked.is_ok_and(|folder| has_std(Path::new(folder.trim_end())))
     }
 
     /// rustup's toolchains bring the linker for WebAssembly, distributions' leave it out.
     pub fn has_linker(&self) -> bool {
-        let bin = self.sysroot.join("lib/rustlib").join(&self.host).join("bin");
-        ["rust-lld", "rust-lld.exe"].iter().any(|name| bin.join(name).exists())
+        let bin = self
+            .sysroot
+            .join("lib/rustlib")
+            .join(&self.host)
+            .join("bin");
+        ["rust-lld", "rust-lld.exe"]
+            .iter()
+            .any(|name| bin.join(name).exists())
     }
 }
 
@@ -70,7 +72,11 @@ fn has_std(folder: &Path) -> bool {
 
 /// The value of one line of `rustc -vV`.
 fn field(verbose: &str, name: &str) -> Option<String> {
-    let value = |line: &str| line.strip_prefix(name)?.strip_prefix(": ").map(String::from);
+    let value = |line: &str| {
+        line.strip_prefix(name)?
+            .strip_prefix(": ")
+            .map(String::from)
+    };
     verbose.lines().find_map(value)
 }
 

@@ -11,10 +11,11 @@ use super::debian::{Debian, link, script};
 use super::mark::{self, Folder, Lock};
 use super::rustc::Rustc;
 use super::toolchain::Toolchain;
+use crate::explain::explain;
+use crate::process;
 use crate::progress::Step;
 use crate::project::{self, TARGET};
 use crate::version::is_release;
-use crate::process;
 
 /// Where a release's source may be, the smallest lists first.
 const SUITES: [&str; 4] = ["trixie-backports", "sid", "experimental", "trixie"];
@@ -31,7 +32,10 @@ fn folder(rustc: &Rustc) -> Folder {
 
 fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
     Toolchain {
-        name: format!("rustc {} with a std built from Debian's source", rustc.release),
+        name: format!(
+            "rustc {} with a std built from Debian's source",
+            rustc.release
+        ),
         rustc: Some(folder.join("rustc")),
         rustdoc: Some(folder.join("rustdoc")),
         sysroot: Some(folder.to_path_buf()),
@@ -46,7 +50,10 @@ pub fn find(rustc: &Rustc) -> Option<Toolchain> {
 
 pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
     if !rustc.has_linker() {
-        bail!("rustc {} has no linker for WebAssembly (rust-lld)", rustc.release);
+        bail!(
+            "rustc {} has no linker for WebAssembly (rust-lld)",
+            rustc.release
+        );
     }
     let folder = folder(rustc);
     folder.fill(lock, |path| {
@@ -59,7 +66,10 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
 
 /// Unpacks the source of exactly this release; its folder is the answer.
 fn fetch_source(debian: &Debian, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
-    let step = Step::start(format!("fetching the source of Rust {} from Debian", rustc.release));
+    let step = Step::start(format!(
+        "fetching the source of Rust {} from Debian",
+        rustc.release
+    ));
     let mut reasons = Vec::new();
     for name in SUITES {
         step.detail(name);
@@ -68,41 +78,61 @@ fn fetch_source(debian: &Debian, rustc: &Rustc, path: &Path) -> Result<PathBuf> 
                 step.done(name);
                 return Ok(source);
             }
-            Err(error) => reasons.push(format!("{error:#}")),
+            Err(error) => reasons.push(explain(&error)),
         }
     }
     step.give_up();
-    // Without a network every suite fails alike; one reason is enough.
-    reasons.dedup_by_key(|reason| reason.split("Err:").nth(1).map(str::to_string));
+    reasons.dedup();
     bail!("{}", reasons.join("\n"))
 }
 
 fn fetch_source_from(debian: &Debian, suite: &str, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
     let lists = debian.suite(suite)?;
     let versions = lists.versions("rust-src")?;
-    let version = versions.iter().find(|version| is_release(version, &rustc.release));
+    let version = versions
+        .iter()
+        .find(|version| is_release(version, &rustc.release));
     let Some(version) = version else {
-        let has = if versions.is_empty() { "none".into() } else { versions.join(", ") };
-        bail!("Debian {suite} has no rust-src {} (it has {has})", rustc.release);
+        let has = if versions.is_empty() {
+            "none".into()
+        } else {
+            versions.join(", ")
+        };
+        bail!(
+            "Debian {suite} has no rust-src {} (it has {has})",
+            rustc.release
+        );
     };
     let tree = path.join("source");
     lists.unpack(&[&format!("rust-src={version}")], &tree)?;
     let sources = fs::read_dir(tree.join("root/usr/src")).context("rust-src holds no source")?;
     let source = sources.flatten().map(|entry| entry.path());
-    let source = source.into_iter().find(|path| path.join("library/std").is_dir());
+    let source = source
+        .into_iter()
+        .find(|path| path.join("library/std").is_dir());
     source.context("rust-src holds no std")
 }
 
 /// Brings the C library into the new sysroot.
 fn fetch_libc(debian: &Debian, path: &Path) -> Result<()> {
-    install_libc(debian, path, &path.join("lib/rustlib").join(TARGET).join("lib/self-contained"))
+    install_libc(
+        debian,
+        path,
+        &path
+            .join("lib/rustlib")
+            .join(TARGET)
+            .join("lib/self-contained"),
+    )
 }
 
 /// Fetches wasi-libc by way of the folder `by`, and puts its files into `into`.
 pub fn install_libc(debian: &Debian, by: &Path, into: &Path) -> Result<()> {
     let step = Step::start(format!("fetching wasi-libc from Debian {LIBC_SUITE}"));
     let tree = by.join("wasi-libc");
-    if let Err(error) = debian.suite(LIBC_SUITE).and_then(|s| s.unpack(&["wasi-libc"], &tree)) {
+    if let Err(error) = debian
+        .suite(LIBC_SUITE)
+        .and_then(|s| s.unpack(&["wasi-libc"], &tree))
+    {
         step.give_up();
         return Err(error);
     }
@@ -122,14 +152,24 @@ pub fn install_libc(debian: &Debian, by: &Path, into: &Path) -> Result<()> {
 fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     let rustlib = path.join("lib/rustlib");
     mark::create(&rustlib.join("src"))?;
-    link(&rustc.sysroot.join("lib/rustlib").join(&rustc.host), &rustlib.join(&rustc.host))?;
+    link(
+        &rustc.sysroot.join("lib/rustlib").join(&rustc.host),
+        &rustlib.join(&rustc.host),
+    )?;
     link(source, &rustlib.join("src/rust"))?;
     for program in ["rustc", "rustdoc"] {
         let real = rustc.sysroot.join("bin").join(program);
-        let words = [&*real.to_string_lossy(), "--sysroot", &*path.to_string_lossy()];
+        let words = [
+            &*real.to_string_lossy(),
+            "--sysroot",
+            &*path.to_string_lossy(),
+        ];
         script(&path.join(program), &words)?;
     }
-    let step = Step::start(format!("building std for {TARGET} by rustc {}", rustc.release));
+    let step = Step::start(format!(
+        "building std for {TARGET} by rustc {}",
+        rustc.release
+    ));
     let built = cargo_build(path).and_then(|()| collect(path, &rustlib));
     match built {
         Ok(()) => step.done("done"),
@@ -152,8 +192,12 @@ fn cargo_build(path: &Path) -> Result<()> {
     let manifest = "[package]\nname = \"make-std\"\nedition = \"2021\"\n\n[workspace]\n";
     fs::write(build.join("Cargo.toml"), manifest)?;
     let mut cargo = project::cargo();
-    cargo.current_dir(&build).args(["build", "--release", "--lib", "--target", TARGET, CRATES]);
-    cargo.env("RUSTC", path.join("rustc")).env("RUSTC_BOOTSTRAP", "1");
+    cargo
+        .current_dir(&build)
+        .args(["build", "--release", "--lib", "--target", TARGET, CRATES]);
+    cargo
+        .env("RUSTC", path.join("rustc"))
+        .env("RUSTC_BOOTSTRAP", "1");
     cargo.env("CARGO_TARGET_DIR", build.join("target"));
     without_build_settings(&mut cargo);
     process::quiet(&mut cargo)?;
@@ -181,7 +225,11 @@ fn collect(path: &Path, rustlib: &Path) -> Result<()> {
     let built = path.join("build/target").join(TARGET).join("release/deps");
     for entry in fs::read_dir(&built).context("the build of std left nothing")? {
         let file = entry?.path();
-        let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = file
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
             fs::copy(&file, libraries.join(&name))?;
         }

@@ -12,8 +12,8 @@ use super::mark::Lock;
 use super::rustc::Rustc;
 use super::{Missing, compiler, standard};
 use crate::process;
-use crate::project::TARGET;
 use crate::progress::Step;
+use crate::project::TARGET;
 
 /// How cargo is made to build for wasm32-wasip1.
 #[derive(Debug, Clone, Default)]
@@ -97,14 +97,21 @@ pub fn find_or_make() -> Result<Toolchain> {
 fn find(rustc: &Rustc) -> Option<Toolchain> {
     if rustc.has_target() {
         let name = format!("rustc {} as installed", rustc.release);
-        return Some(Toolchain { name, ..Toolchain::default() });
+        return Some(Toolchain {
+            name,
+            ..Toolchain::default()
+        });
     }
     standard::find(rustc).or_else(|| compiler::find(rustc))
 }
 
 fn rustup(rustc: &Rustc) -> Result<Toolchain> {
     let step = Step::start(format!("adding {TARGET} by rustup"));
-    if let Err(error) = process::quiet(Command::new("rustup").args(["target", "add", TARGET])) {
+    let mut rustup = Command::new("rustup");
+    rustup
+        .args(["target", "add", TARGET])
+        .env_remove("RUST_BACKTRACE");
+    if let Err(error) = process::quiet(&mut rustup) {
         step.give_up();
         return Err(error);
     }
@@ -118,7 +125,10 @@ fn rustup(rustc: &Rustc) -> Result<Toolchain> {
 
 fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
     Missing {
-        thing: format!("The standard library for {TARGET} of rustc {}", rustc.release),
+        thing: format!(
+            "The standard library for {TARGET} of rustc {}",
+            rustc.release
+        ),
         tried,
         remedy: format!(
             "with a network, run `rustup target add {TARGET}` once;\n\

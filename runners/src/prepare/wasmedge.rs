@@ -13,9 +13,15 @@ use crate::progress::Step;
 use crate::version::Version;
 
 /// The suite that has the version the library is made for: 0.14.1.
-const STABLE: Source = Source { suite: "trixie", line: Version(0, 14, 0) };
+const STABLE: Source = Source {
+    suite: "trixie",
+    line: Version(0, 14, 0),
+};
 /// The suite that has the newest: 0.17.1 when this was written.
-const NEWEST: Source = Source { suite: "sid", line: Version(0, 17, 0) };
+const NEWEST: Source = Source {
+    suite: "sid",
+    line: Version(0, 17, 0),
+};
 
 /// A suite of Debian, and the line of versions that is expected of it.
 #[derive(Debug, Clone, Copy)]
@@ -49,7 +55,10 @@ impl Source {
             return Ok(host);
         }
         let debian = Debian::find()?;
-        let step = Step::start(format!("fetching WasmEdge from Debian {} (45 MB)", self.suite));
+        let step = Step::start(format!(
+            "fetching WasmEdge from Debian {} (45 MB)",
+            self.suite
+        ));
         let filled = self.folder().fill(&lock, |path| {
             debian.suite(self.suite)?.unpack(&["wasmedge"], path)?;
             wrap(debian.arch, path, "usr/bin/wasmedge", &self.script(), &[])?;
@@ -97,12 +106,11 @@ fn missing(tried: Vec<(String, Error)>) -> Error {
     Missing {
         thing: format!("WasmEdge {OLDEST} or newer"),
         tried,
-        remedy: format!(
-            "install it so that `wasmedge` is on your PATH or in ~/.wasmedge/bin \
-             (https://wasmedge.org says how);\n\
-             or name one by MIO_WASI_HOST=/path/to/wasmedge;\n\
-             or run this again on a Debian machine that reaches its mirror."
-        ),
+        remedy: "install it so that `wasmedge` is on your PATH or in ~/.wasmedge/bin \
+                 (https://wasmedge.org says how);\n\
+                 or name one by MIO_WASI_HOST=/path/to/wasmedge;\n\
+                 or run this again on a Debian machine that reaches its mirror."
+            .into(),
     }
     .into_error()
 }
@@ -113,7 +121,10 @@ fn installed() -> Vec<PathBuf> {
     let path = env::var_os("PATH").unwrap_or_default();
     let home = env::var_os("HOME").map(|home| Path::new(&home).join(".wasmedge").join("bin"));
     let folders = env::split_paths(&path).chain(home);
-    folders.map(|folder| folder.join(&file)).filter(|program| program.is_file()).collect()
+    folders
+        .map(|folder| folder.join(&file))
+        .filter(|program| program.is_file())
+        .collect()
 }
 
 /// A host of the suite, or why there is none.
@@ -132,7 +143,10 @@ pub fn all(name: &str) -> Vec<Wanted> {
     let named = name != ANY_HOST;
     match first {
         Ok(host) => found.push(host),
-        Err(error) if named => wanted.push(Wanted { name: name.into(), host: Err(error) }),
+        Err(error) if named => wanted.push(Wanted {
+            name: name.into(),
+            host: Err(error),
+        }),
         Err(_) => {}
     }
     for source in [STABLE, NEWEST] {
@@ -145,11 +159,17 @@ pub fn all(name: &str) -> Vec<Wanted> {
             Err(error) => {
                 let name = format!("WasmEdge {}.{}.x", source.line.0, source.line.1);
                 let error = anyhow!("not to be had here: {error:#}");
-                wanted.push(Wanted { name, host: Err(error) });
+                wanted.push(Wanted {
+                    name,
+                    host: Err(error),
+                });
             }
         }
     }
     found.sort_by_key(|host| host.version);
-    let found = found.into_iter().map(|host| Wanted { name: host.to_string(), host: Ok(host) });
+    let found = found.into_iter().map(|host| Wanted {
+        name: host.to_string(),
+        host: Ok(host),
+    });
     found.chain(wanted).collect()
 }

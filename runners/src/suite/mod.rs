@@ -1,52 +1,191 @@
 //! `cargo suite`: every test there is. Natively by `cargo test`; in each WasmEdge that can be had
 //! by the guest `suite`, one process per case; and the groups of checks that look at guests from
-//! outside. A new group is one more file with a list of [`checks::Check`]s and a line in
-//! [`checks::GROUPS`].
+//! outside. A new group is one more file with a list of checks, named in `checks::GROUPS`.
 
 mod cases;
 mod checks;
+mod imports;
 mod libtest;
 mod native;
 mod report;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, Result};
+use anyhow::{Context as _, Error, Result};
 use clap::Args;
 
 use crate::host::Host;
 use crate::prepare::{self, Toolchain, Wanted};
 use crate::progress::Step;
-use crate::{guest, project};
+use crate::{guest, process, project};
 use report::{Outcome, Report, Row};
 
 /// What the suite is to cover.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run the guests interpreted too, beside compiled ahead of time.
+    /// Run the cases interpreted too, beside compiled ahead of time.
     #[arg(long)]
     full: bool,
 }
 
-/// What a group of checks may need.
+/// What guests are built with and run on; the checks get it as well.
 #[derive(Debug)]
-pub struct Context_ {
+pub struct Setting {
     pub toolchain: Toolchain,
     pub hosts: Vec<Host>,
 }
 
 pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     let folder = project::suite_folder();
-    // The logs of the last run would be appended to.
+    // Logs are appended to, so the last run's must go.
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).with_context(|| format!("cannot create {}", folder.display()))?;
 
     let mut report = Report::default();
-    let cases = in_hosts(name, options, &mut report);
-    native::run(&folder, &mut report);
-    compare_counts(cases, &mut report);
-    print!("{report}");
-    Ok(if report.failed() == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // First, so that nobody waits for tests to hear that something is missing.
+    let setting = prepare(name, &mut report);
+    let native = native::run(&folder, &mut report);
+    match setting {
+        Ok((setting, wanted)) => in_hosts(&setting, wanted, options, &native, &mut report),
+        Err(error) => report.push(Row::failed("guests", "prepare", &error)),
+    }
+    report.finish();
+    Ok(if report.total().failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+/// The toolchain, the hosts, and the names of those hosts that are not to be had.
+fn prepare(name: &str, report: &mut Report) -> Result<(Setting, Vec<(String, Error)>)> {
+    eprintln!("Preparing");
+    let (toolchain, _) = prepare::both(name)?;
+    let mut hosts = Vec::new();
+    let mut absent = Vec::new();
+    for Wanted { name, host } in prepare::hosts(name) {
+        match host {
+            Ok(host) => hosts.push(host),
+            Err(error) => {
+                report.note(&format!("{name} is left out: {error:#}"));
+                absent.push((name, error));
+            }
+        }
+    }
+    Ok((Setting { toolchain, hosts }, absent))
+}
+
+fn in_hosts(
+    setting: &Setting,
+    absent: Vec<(String, Error)>,
+    options: &Options,
+    native: &[native::Count],
+    report: &mut Report,
+) {
+    let lists = match build(setting) {
+        Ok(wasm) => on_every_host(setting, &wasm, options, report),
+        Err(error) => {
+            report.push(Row::failed("guests", "build", &error));
+            return;
+        }
+    };
+    let Some((first, cases)) = lists.first() else {
+        return;
+    };
+    for (name, error) in absent {
+        let mut row = Row::new(&name);
+        for case in cases {
+            row.add(&case.name, Outcome::Skipped(error.to_string()));
+        }
+        report.push(row);
+    }
+    report.push(compare(first, cases, &lists[1..], native));
+    for row in checks::run(setting) {
+        report.push(row);
+    }
+}
+
+fn build(setting: &Setting) -> Result<PathBuf> {
+    let step = Step::start("building the guest `suite`");
+    let args = ["--release", "--package", "wasi-tests", "--bin", "suite"];
+    let built = guest::build_quietly(&setting.toolchain, &args);
+    match &built {
+        Ok(_) => step.done("done"),
+        Err(_) => step.give_up(),
+    }
+    Ok(guest::module(&built?, "suite")?.to_path_buf())
+}
+
+type CaseList = (String, Vec<cases::Case>);
+
+/// Runs the cases on each host; the answer is the list that each one's guest gave.
+fn on_every_host(
+    setting: &Setting,
+    wasm: &std::path::Path,
+    options: &Options,
+    report: &mut Report,
+) -> Vec<CaseList> {
+    let mut lists = Vec::new();
+    for host in &setting.hosts {
+        let step = Step::start(format!("compiling it ahead of time with {host}"));
+        let compiled = host.compiled(wasm);
+        match &compiled {
+            Ok(_) => step.done("done"),
+            Err(_) => step.give_up(),
+        }
+        let mut forms = vec![(format!("{host}, compiled"), compiled)];
+        if options.full {
+            forms.push((format!("{host}, interpreted"), Ok(wasm.to_path_buf())));
+        }
+        for (name, guest) in forms {
+            let ran = guest.and_then(|guest| cases::run(host, &guest, &name));
+            match ran {
+                Ok((list, row)) => {
+                    report.push(row);
+                    lists.push((name, list));
+                }
+                Err(error) => report.push(Row::failed(&name, "start", &error)),
+            }
+        }
+    }
+    lists
+}
+
+/// A case that is missing somewhere would pass there unseen.
+fn compare(
+    first: &str,
+    cases: &[cases::Case],
+    lists: &[CaseList],
+    native: &[native::Count],
+) -> Row {
+    let mut row = Row::new("counts of cases");
+    for (name, list) in lists {
+        let outcome = if list == cases {
+            Outcome::Passed
+        } else {
+            let counts = format!("{} there, {} in {first}", list.len(), cases.len());
+            Outcome::Failed(format!("the lists of cases differ: {counts}"))
+        };
+        row.add(name, outcome);
+    }
+    for count in native {
+        let outcome = match count.cases {
+            Some(found) if found == cases.len() => Outcome::Passed,
+            Some(found) => Outcome::Failed(format!(
+                "{found} cases ran there, {} in {first}",
+                cases.len()
+            )),
+            None => Outcome::Failed("no test called `conformance` ran there".into()),
+        };
+        row.add(&count.package, outcome);
+    }
+    row
+}
+
+/// The end of a log, for a failure's report.
+fn excerpt(log: &std::path::Path) -> String {
+    let text = fs::read(log).unwrap_or_default();
+    process::tail(&String::from_utf8_lossy(&text), 60)
 }

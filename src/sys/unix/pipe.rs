@@ -7,7 +7,8 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawF
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::cvt;
-use crate::io_source::{Flow, IoSource};
+use crate::io_source::Flow::{self, Bytes};
+use crate::io_source::IoSource;
 use crate::sys::Direction;
 use crate::{Interest, Registry, Token, event};
 
@@ -28,6 +29,9 @@ pub struct Receiver {
     inner: IoSource<File>,
 }
 
+// Without the sockets of feature `net`, nothing moves items.
+const _: [Flow; 2] = [Flow::Items, Flow::Nothing];
+
 /// Makes a pipe. Both ends are non-blocking, and neither outlives an `exec`.
 ///
 /// # Errors
@@ -42,67 +46,43 @@ pub fn new() -> io::Result<(Sender, Receiver)> {
     Ok((sender.into(), receiver.into()))
 }
 
-impl Write for &Sender {
-    #[inline]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let flow = Flow::Bytes(buf.len());
-        self.inner.io(Direction::Write, flow, |mut file| file.write(buf))
-    }
+macro_rules! writes {
+    ($($name:ty),+) => { $(
+        impl Write for $name {
+            #[inline]
+            fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                self.inner.io(Direction::Write, Bytes(buf.len()), |mut f| f.write(buf))
+            }
 
-    #[inline]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        let flow = Flow::Bytes(usize::MAX);
-        self.inner.io(Direction::Write, flow, |mut file| file.write_vectored(bufs))
-    }
+            #[inline]
+            fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                let flow = Bytes(bufs.iter().map(|buf| buf.len()).sum());
+                self.inner.io(Direction::Write, flow, |mut f| f.write_vectored(bufs))
+            }
 
-    /// Does nothing: what was written is the system's already.
-    #[inline]
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
+            #[inline]
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
+        }
+    )+ };
 }
 
-impl Write for Sender {
-    #[inline]
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        (&*self).write(buf)
-    }
+macro_rules! reads {
+    ($($name:ty),+) => { $(
+        impl Read for $name {
+            #[inline]
+            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                self.inner.io(Direction::Read, Bytes(buf.len()), |mut f| f.read(buf))
+            }
 
-    #[inline]
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        (&*self).write_vectored(bufs)
-    }
-
-    #[inline]
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for &Receiver {
-    #[inline]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let flow = Flow::Bytes(buf.len());
-        self.inner.io(Direction::Read, flow, |mut file| file.read(buf))
-    }
-
-    #[inline]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let flow = Flow::Bytes(usize::MAX);
-        self.inner.io(Direction::Read, flow, |mut file| file.read_vectored(bufs))
-    }
-}
-
-impl Read for Receiver {
-    #[inline]
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(buf)
-    }
-
-    #[inline]
-    fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        (&*self).read_vectored(bufs)
-    }
+            #[inline]
+            fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                let flow = Bytes(bufs.iter().map(|buf| buf.len()).sum());
+                self.inner.io(Direction::Read, flow, |mut f| f.read_vectored(bufs))
+            }
+        }
+    )+ };
 }
 
 macro_rules! end {
@@ -197,4 +177,6 @@ macro_rules! end {
 }
 
 end!(Sender, ChildStdin);
+writes!(Sender, &Sender);
 end!(Receiver, ChildStdout, ChildStderr);
+reads!(Receiver, &Receiver);

@@ -40,7 +40,12 @@ pub struct SourceFd<'a>(
 );
 
 impl event::Source for SourceFd<'_> {
-    fn register(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
+    fn register(
+        &mut self,
+        registry: &Registry,
+        token: Token,
+        interest: Interest,
+    ) -> io::Result<()> {
         let Row = registry.selector().subscribe(*self.0, token, interest)?;
         Ok(())
     }

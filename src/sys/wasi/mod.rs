@@ -46,6 +46,8 @@ pub(crate) struct Source {
     /// Whether this library made the socket. Of any other descriptor it asks the host what it is:
     /// WasmEdge (0.14 to 0.17) waits for ever for one that is closed, or is a file.
     pub(crate) trusted: bool,
+    /// Whether it takes datagrams, whose errors come out of the blue.
+    pub(crate) datagrams: bool,
 }
 
 #[derive(Clone)]
@@ -80,8 +82,12 @@ impl super::Selector for Selector {
         if !source.trusted {
             abi::pollable(source.fd)?;
         }
-        let key = self.lock().table.insert(source.fd, token, interest);
+        let table = &mut self.lock().table;
+        let key = table.insert(source.fd, token, interest);
         let key = key.ok_or(Error::DescriptorTaken)?;
+        if source.datagrams {
+            table.note_datagrams(key);
+        }
         let selector = self.clone();
         Ok(Row { selector, key })
     }
@@ -119,6 +125,10 @@ impl super::Row for Row {
 
     fn rearm(&self, direction: Direction) {
         self.selector.lock().table.arm(self.key, direction);
+    }
+
+    fn disarm(&self, direction: Direction) {
+        self.selector.lock().table.disarm(self.key, direction);
     }
 
     fn rearm_later(&self, direction: Direction) {

@@ -7,8 +7,8 @@
 //! and programs give up where it fails.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsFd, OwnedFd};
 
 use super::abi::sock::{self, Flag, Kind, PEEK, TAKE};
 use crate::error::Error;
@@ -25,146 +25,312 @@ impl Socket {
         Socket { fd, trusted: true }
     }
 
-    pub(super) fn fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
-    }
-
     #[inline]
     pub(super) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.fd(), &mut [IoSliceMut::new(buffer)], TAKE)
+        sock::recv(self.fd.as_fd(), &mut [IoSliceMut::new(buffer)], TAKE)
     }
 
     #[inline]
     pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        sock::send(self.fd(), &[IoSlice::new(bytes)])
+        sock::send(self.fd.as_fd(), &[IoSlice::new(bytes)])
     }
 
     fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.fd(), &mut [IoSliceMut::new(buffer)], PEEK)
+        sock::recv(self.fd.as_fd(), &mut [IoSliceMut::new(buffer)], PEEK)
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {
-        sock::local_addr(self.fd())?.ip()
+        sock::local_addr(self.fd.as_fd())?.ip()
     }
 
     fn peer_addr(&self) -> io::Result<SocketAddr> {
-        sock::peer_addr(self.fd())?.ip()
+        sock::peer_addr(self.fd.as_fd())?.ip()
     }
 }
 
 /// A type of socket with what each of them has.
 macro_rules! socket_type {
-    ($name:ident) => {
-        pub(crate) struct $name($crate::sys::imp::socket::Socket);
+    ($name:ident, datagrams: $datagrams:literal) => {
+        pub(crate) struct $name(super::socket::Socket);
 
-        impl $name {
-            pub(crate) fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
-                $crate::sys::imp::abi::sock::take_error(self.0.fd())
-            }
-        }
+        const _: () = {
+            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+            use std::{fmt, io};
 
-        impl $crate::io_source::AsSource for $name {
-            #[inline]
-            fn source(&self) -> $crate::sys::imp::Source {
-                $crate::sys::imp::Source {
-                    fd: std::os::fd::AsRawFd::as_raw_fd(self) as wasi::Fd,
-                    trusted: self.0.trusted,
+            impl $name {
+                pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+                    super::abi::sock::take_error(self.as_fd())
                 }
             }
-        }
 
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                let fd = std::os::fd::AsRawFd::as_raw_fd(self);
-                f.debug_struct(stringify!($name)).field("fd", &fd).finish()
+            impl crate::io_source::AsSource for $name {
+                #[inline]
+                fn source(&self) -> super::Source {
+                    super::Source {
+                        fd: self.as_raw_fd() as wasi::Fd,
+                        trusted: self.0.trusted,
+                        datagrams: $datagrams,
+                    }
+                }
             }
-        }
 
-        impl std::os::fd::AsFd for $name {
-            fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
-                self.0.fd()
+            impl fmt::Debug for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    let fd = self.as_raw_fd();
+                    f.debug_struct(stringify!($name)).field("fd", &fd).finish()
+                }
             }
-        }
 
-        impl std::os::fd::AsRawFd for $name {
-            fn as_raw_fd(&self) -> std::os::fd::RawFd {
-                std::os::fd::AsRawFd::as_raw_fd(&self.0.fd)
+            impl AsFd for $name {
+                #[inline]
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    self.0.fd.as_fd()
+                }
             }
-        }
 
-        impl std::os::fd::IntoRawFd for $name {
-            fn into_raw_fd(self) -> std::os::fd::RawFd {
-                std::os::fd::IntoRawFd::into_raw_fd(self.0.fd)
+            impl AsRawFd for $name {
+                #[inline]
+                fn as_raw_fd(&self) -> RawFd {
+                    self.0.fd.as_raw_fd()
+                }
             }
-        }
 
-        #[allow(unsafe_code)]
-        impl std::os::fd::FromRawFd for $name {
-            unsafe fn from_raw_fd(fd: std::os::fd::RawFd) -> $name {
-                // SAFETY: the caller owns `fd`, as this function asks.
-                unsafe { std::os::fd::OwnedFd::from_raw_fd(fd) }.into()
+            impl IntoRawFd for $name {
+                fn into_raw_fd(self) -> RawFd {
+                    self.0.fd.into_raw_fd()
+                }
             }
-        }
 
-        impl From<std::os::fd::OwnedFd> for $name {
-            fn from(fd: std::os::fd::OwnedFd) -> $name {
-                let trusted = false;
-                $name($crate::sys::imp::socket::Socket { fd, trusted })
+            #[allow(unsafe_code)]
+            impl FromRawFd for $name {
+                unsafe fn from_raw_fd(fd: RawFd) -> $name {
+                    // SAFETY: the caller gives `fd` away, as this function demands.
+                    unsafe { OwnedFd::from_raw_fd(fd) }.into()
+                }
             }
-        }
 
-        impl From<$name> for std::os::fd::OwnedFd {
-            fn from(socket: $name) -> std::os::fd::OwnedFd {
-                socket.0.fd
+            impl From<OwnedFd> for $name {
+                fn from(fd: OwnedFd) -> $name {
+                    $name(super::socket::Socket { fd, trusted: false })
+                }
             }
-        }
+
+            impl From<$name> for OwnedFd {
+                fn from(socket: $name) -> OwnedFd {
+                    socket.0.fd
+                }
+            }
+        };
     };
 }
 pub(super) use socket_type;
 
-/// Bytes out and in, each by one call to the host, however many pieces they are in.
+/// Bytes in and out, each by one call to the host, however many pieces they are in.
 macro_rules! byte_stream {
     ($name:ident) => {
-        impl $name {
-            pub(crate) fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
-                $crate::sys::imp::abi::sock::shutdown(self.0.fd(), how)
-            }
-        }
+        const _: () = {
+            use super::abi::sock::{TAKE, recv, send, shutdown};
+            use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+            use std::net::Shutdown;
+            use std::os::fd::AsFd;
 
-        impl std::io::Read for &$name {
-            #[inline]
-            fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-                self.0.recv(buffer)
-            }
-
-            #[inline]
-            fn read_vectored(
-                &mut self,
-                pieces: &mut [std::io::IoSliceMut<'_>],
-            ) -> std::io::Result<usize> {
-                use $crate::sys::imp::abi::sock;
-                sock::recv(self.0.fd(), pieces, sock::TAKE)
-            }
-        }
-
-        impl std::io::Write for &$name {
-            #[inline]
-            fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-                self.0.send(bytes)
+            impl $name {
+                pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+                    shutdown(self.as_fd(), how)
+                }
             }
 
-            #[inline]
-            fn write_vectored(
-                &mut self,
-                pieces: &[std::io::IoSlice<'_>],
-            ) -> std::io::Result<usize> {
-                $crate::sys::imp::abi::sock::send(self.0.fd(), pieces)
+            impl Read for &$name {
+                #[inline]
+                fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+                    self.0.recv(buffer)
+                }
+
+                #[inline]
+                fn read_vectored(&mut self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                    recv(self.as_fd(), pieces, TAKE)
+                }
             }
 
-            fn flush(&mut self) -> std::io::Result<()> {
-                Ok(())
+            impl Write for &$name {
+                #[inline]
+                fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                    self.0.send(bytes)
+                }
+
+                #[inline]
+                fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+                    send(self.as_fd(), pieces)
+                }
+
+                fn flush(&mut self) -> io::Result<()> {
+                    Ok(())
+                }
             }
-        }
+        };
     };
 }
 pub(super) use byte_stream;
+
+/// Methods for options that the host has no call to reach.
+macro_rules! unreachable_options {
+    ($($name:ident($($argument:ty),*) -> $answer:ty;)*) => {$(
+        pub(crate) fn $name(&self, $(_: $argument),*) -> io::Result<$answer> {
+            no_option(stringify!($name))
+        }
+    )*};
+}
+
+#[cold]
+fn no_option<T>(call: &'static str) -> io::Result<T> {
+    let needs = "no WasmEdge up to 0.17 gives its guests this socket option";
+    Err(Error::Unsupported { call, needs }.into())
+}
+
+socket_type!(TcpStream, datagrams: false);
+byte_stream!(TcpStream);
+
+impl TcpStream {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer)
+    }
+
+    /// Accepted without effect: see the head of this file.
+    pub(crate) fn set_nodelay(&self, _: bool) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// What holds, whatever was set.
+    pub(crate) fn nodelay(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
+    unreachable_options! {
+        set_ttl(u32) -> ();
+        ttl() -> u32;
+    }
+}
+
+/// A stream that is connected, or on its way.
+pub(crate) fn tcp_connect(to: SocketAddr) -> io::Result<TcpStream> {
+    let fd = sock::connected(Kind::Stream, &to.into())?;
+    Ok(TcpStream(Socket::opened(fd)))
+}
+
+socket_type!(TcpListener, datagrams: false);
+
+impl TcpListener {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    unreachable_options! {
+        set_ttl(u32) -> ();
+        ttl() -> u32;
+    }
+}
+
+pub(crate) fn tcp_bind(at: SocketAddr) -> io::Result<TcpListener> {
+    let fd = sock::listening(&at.into())?;
+    Ok(TcpListener(Socket::opened(fd)))
+}
+
+/// The next connection that is still one: WasmEdge (0.14 to 0.17) also hands out those that the
+/// peer has reset while they were queued, which then have no address.
+pub(crate) fn tcp_accept(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    const NOTCONN: Option<i32> = Some(wasi::ERRNO_NOTCONN.raw() as i32);
+    loop {
+        let fd = sock::accept(listener.as_fd())?;
+        match sock::origin(fd.as_fd()) {
+            Err(error) if error.raw_os_error() == NOTCONN => {}
+            origin => return Ok((TcpStream(Socket::opened(fd)), origin?.ip()?)),
+        }
+    }
+}
+
+socket_type!(UdpSocket, datagrams: true);
+
+impl UdpSocket {
+    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.0.local_addr()
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
+        self.0.peer_addr()
+    }
+
+    pub(crate) fn connect(&self, to: SocketAddr) -> io::Result<()> {
+        sock::connect(self.as_fd(), &to.into())
+    }
+
+    #[inline]
+    pub(crate) fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
+        sock::send_to(self.as_fd(), bytes, &to.into())
+    }
+
+    #[inline]
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send(bytes)
+    }
+
+    #[inline]
+    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, from) = sock::recv_from(self.as_fd(), buffer, TAKE)?;
+        Ok((length, from.ip()?))
+    }
+
+    #[inline]
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.recv(buffer)
+    }
+
+    pub(crate) fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
+        let (length, from) = sock::recv_from(self.as_fd(), buffer, PEEK)?;
+        Ok((length, from.ip()?))
+    }
+
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.peek(buffer)
+    }
+
+    pub(crate) fn set_broadcast(&self, on: bool) -> io::Result<()> {
+        sock::set_flag(self.as_fd(), Flag::Broadcast, on)
+    }
+
+    pub(crate) fn broadcast(&self) -> io::Result<bool> {
+        sock::flag(self.as_fd(), Flag::Broadcast)
+    }
+
+    unreachable_options! {
+        set_multicast_loop_v4(bool) -> ();
+        multicast_loop_v4() -> bool;
+        set_multicast_ttl_v4(u32) -> ();
+        multicast_ttl_v4() -> u32;
+        set_multicast_loop_v6(bool) -> ();
+        multicast_loop_v6() -> bool;
+        set_ttl(u32) -> ();
+        ttl() -> u32;
+        join_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
+        join_multicast_v6(&Ipv6Addr, u32) -> ();
+        leave_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
+        leave_multicast_v6(&Ipv6Addr, u32) -> ();
+    }
+}
+
+pub(crate) fn udp_bind(at: SocketAddr) -> io::Result<UdpSocket> {
+    let fd = sock::bound(Kind::Datagram, &at.into())?;
+    Ok(UdpSocket(Socket::opened(fd)))
+}
+
+pub(crate) fn udp_only_v6(_: &UdpSocket) -> io::Result<bool> {
+    no_option("only_v6")
+}

@@ -51,6 +51,7 @@ struct Slot {
     generation: u32,
     token: Token,
     interest: Interest,
+    datagrams: bool,
     /// Where the rows stand in the list, by direction; or `DISARMED`, or `PARKED`.
     rows: [u32; 2],
     /// The last wait that reported this source, and where in its output.
@@ -111,10 +112,18 @@ impl Table {
         self.by_fd.insert(fd, slot);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
+        entry.datagrams = false;
         let generation = entry.generation;
         let key = Key { slot, generation };
         self.modify(key, token, interest);
         Some(key)
+    }
+
+    /// The source takes datagrams: see [`Table::report_silent`].
+    pub(super) fn note_datagrams(&mut self, key: Key) {
+        if let Some(slot) = self.find(key) {
+            self.slots[slot].datagrams = true;
+        }
     }
 
     /// Replaces token and interest, and arms every row of the interest: what is ready fires once
@@ -152,7 +161,8 @@ impl Table {
         self.rows.push(row(key.pack(direction), slot.fd, direction));
     }
 
-    fn disarm(&mut self, key: Key, direction: Direction) {
+    /// Takes the row of a direction out of the list.
+    pub(super) fn disarm(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
         let slot = &mut self.slots[slot];
         let armed = slot.is_armed(direction);
@@ -255,13 +265,15 @@ impl Table {
         self.rows.len() < before
     }
 
-    /// Reports sources that are watched for reading alone as readable, as far as there is room. On
-    /// WasmEdge (0.14 to 0.17) a UDP socket with a pending error, such as a refusal by ICMP, ends
-    /// every wait at once with no event: it is one of these, and its next call tells the error.
-    /// Where there is no such source, every row is reported: an event may be spurious.
+    /// Reports somebody as readable, as far as there is room. On WasmEdge (0.14 to 0.17) a datagram
+    /// socket that is watched for reading alone and has a pending error, such as a refusal by ICMP,
+    /// ends every wait at once with no event; its next call tells the error. Where there is no such
+    /// socket, whatever is armed is reported: an event may be spurious, and silence must not last.
     pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
         self.for_each_lone(Direction::Read, |table, key| {
-            table.deliver(key.pack(Direction::Read), Ready::READABLE, out) != Delivery::Full
+            let suspect = table.slots[key.slot as usize].datagrams;
+            let userdata = key.pack(Direction::Read);
+            !suspect || table.deliver(userdata, Ready::READABLE, out) != Delivery::Full
         });
         if out.is_empty() {
             for index in (1..self.rows.len()).rev() {
@@ -301,6 +313,7 @@ impl Slot {
             generation: 0,
             token: Token(0),
             interest: Interest::READABLE,
+            datagrams: false,
             rows: [DISARMED; 2],
             reported: (0, 0),
         }
@@ -372,9 +385,11 @@ fn row(userdata: u64, file_descriptor: Fd, direction: Direction) -> Subscription
         Direction::Read => {
             subscription(userdata, EVENTTYPE_FD_READ, SubscriptionUU { fd_read: fd })
         }
-        Direction::Write => {
-            subscription(userdata, EVENTTYPE_FD_WRITE, SubscriptionUU { fd_write: fd })
-        }
+        Direction::Write => subscription(
+            userdata,
+            EVENTTYPE_FD_WRITE,
+            SubscriptionUU { fd_write: fd },
+        ),
     }
 }
 

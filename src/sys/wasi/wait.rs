@@ -18,8 +18,7 @@
 //!   every wait like this. First writers without a reader are parked, then readers without a writer
 //!   are told to look: see [`Table::park_writers`] and [`Table::report_silent`].
 //!
-//! Parked rows come back after [`PAUSE`], or when the wait ends: a persistent condition costs a
-//! few calls a second. Pure but for the [`Host`], so that a simulated one can show all of this.
+//! Parked rows come back after [`PAUSE`]: a persistent condition costs a few calls a second. Pure but for the [`Host`], so that a simulated one can show all of this.
 
 use std::io;
 use std::time::Duration;
@@ -30,11 +29,11 @@ use wasi::{
 };
 
 use super::table::{Delivery, FIRST, First, Table};
+use crate::Token;
 use crate::error::Error;
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::Direction;
-use crate::Token;
 
 /// How long a parked row stays away, in nanoseconds.
 const PAUSE: u64 = 10_000_000;
@@ -65,6 +64,10 @@ pub(super) struct Waiter<H> {
     /// Wakes that have not been delivered: the wakers' tokens, each once.
     wakes: Vec<Token>,
     wake_goes_first: bool,
+    /// When the parked rows come back, by the host's clock; known from the next wait on.
+    resume: Option<u64>,
+    /// How many more calls of this wait may say nothing.
+    patience: u32,
 }
 
 /// The caller's timeout.
@@ -92,6 +95,8 @@ impl<H: Host> Waiter<H> {
             end: 0,
             wakes: Vec::new(),
             wake_goes_first: false,
+            resume: None,
+            patience: PATIENCE,
         }
     }
 
@@ -121,7 +126,6 @@ impl<H: Host> Waiter<H> {
             let idle = out.is_empty() && self.wakes.is_empty();
             let timeout = if idle { timeout } else { Some(Duration::ZERO) };
             let result = self.ask(out, timeout);
-            self.table.unpark();
             if idle && out.is_empty() {
                 return result;
             }
@@ -135,29 +139,20 @@ impl<H: Host> Waiter<H> {
         if !self.table.has_armed() && !self.table.has_parked() && timer.limit.is_none() {
             return Err(Error::NothingToWaitFor.into());
         }
-        if !self.table.has_armed() && timer.limit == Some(0) {
-            return Ok(());
-        }
         let mut healed = false;
-        let mut patience = PATIENCE;
-        let mut resumed = 0;
-        while patience > 0 {
-            let (window, last) = self.window(&mut timer, patience < PATIENCE);
+        self.patience = PATIENCE;
+        while self.patience > 0 {
+            let (window, last) = self.window(&mut timer);
+            if window == Some(0) && !self.table.has_armed() {
+                return Ok(());
+            }
             self.call(window, &mut timer)?;
             let aside = self.deliver(out, healed);
-            patience -= 1;
+            self.patience -= 1;
             match aside.first {
                 _ if !out.is_empty() => return Ok(()),
                 Some(ERRNO_SUCCESS) if last => return Ok(()),
-                Some(ERRNO_SUCCESS) => {
-                    self.table.unpark();
-                    // Only a pause that took its time counts as one.
-                    let now = self.host.now();
-                    if now.saturating_sub(resumed) >= PAUSE / 2 {
-                        patience = PATIENCE;
-                    }
-                    resumed = now;
-                }
+                Some(ERRNO_SUCCESS) => {}
                 Some(error) => return Err(io::Error::from_raw_os_error(error.raw().into())),
                 None if aside.lost_rows => {
                     self.heal()?;
@@ -174,13 +169,31 @@ impl<H: Host> Waiter<H> {
     }
 
     /// How long the next call may sleep, and whether the wait is over when it has.
-    fn window(&mut self, timer: &mut Timer, exact: bool) -> (Option<u64>, bool) {
-        let paused = self.table.has_parked();
-        match timer.left(&mut self.host, exact || paused) {
-            Some(left) if !paused || left <= PAUSE => (Some(left), true),
-            _ if paused => (Some(PAUSE), false),
-            left => (left, true),
+    fn window(&mut self, timer: &mut Timer) -> (Option<u64>, bool) {
+        let pause = self.pause();
+        let exact = pause.is_some() || self.patience < PATIENCE;
+        match (timer.left(&mut self.host, exact), pause) {
+            (Some(left), Some(pause)) if left > pause => (Some(pause), false),
+            (None, Some(pause)) => (Some(pause), false),
+            (left, _) => (left, true),
         }
+    }
+
+    /// What is left of the pause of the parked rows; where it is over, they come back.
+    fn pause(&mut self) -> Option<u64> {
+        if !self.table.has_parked() {
+            self.resume = None;
+            return None;
+        }
+        let now = self.host.now();
+        let resume = *self.resume.get_or_insert(now.saturating_add(PAUSE));
+        if now < resume {
+            return Some(resume - now);
+        }
+        self.table.unpark();
+        self.resume = None;
+        self.patience = PATIENCE;
+        None
     }
 
     /// Hands the list over, and again for as long as the host is interrupted.

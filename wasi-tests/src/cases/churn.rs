@@ -91,7 +91,10 @@ pub(crate) fn events_do_not_outlive_their_source() {
         assert!(sockets[seen.token].is_some(), "{seen:?} has gone");
         reported.insert(seen.token);
     }
-    assert!((0..10).all(|token| reported.contains(&token)), "{reported:?}");
+    assert!(
+        (0..10).all(|token| reported.contains(&token)),
+        "{reported:?}"
+    );
 }
 
 /// A new source with the number of an old one gets its own token and its own events only.
@@ -138,11 +141,18 @@ pub(crate) fn registrations_change_under_load() {
     for round in 1..40 {
         for (place, (client, server)) in pairs.iter_mut().enumerate() {
             send(&*server, &[round as u8; 50]);
-            let interest = if (round + place) % 3 == 0 { BOTH } else { READABLE };
+            let interest = if (round + place) % 3 == 0 {
+                BOTH
+            } else {
+                READABLE
+            };
             lp.change(client, round * 10 + place, interest);
         }
         for (place, (client, _)) in pairs.iter().enumerate() {
-            assert_eq!(lp.receive(client, round * 10 + place, 50), [round as u8; 50]);
+            assert_eq!(
+                lp.receive(client, round * 10 + place, 50),
+                [round as u8; 50]
+            );
         }
         lp.forget();
     }
@@ -168,13 +178,18 @@ pub(crate) fn sockets_in_changing_numbers() {
         let mut awaited = BTreeSet::new();
         for (token, socket) in &sockets {
             let bytes = (*token as u32).to_le_bytes();
-            sender.send_to(&bytes, socket.local_addr().unwrap()).unwrap();
+            sender
+                .send_to(&bytes, socket.local_addr().unwrap())
+                .unwrap();
             awaited.insert(*token);
         }
         while !awaited.is_empty() {
             for seen in lp.next("the datagrams of this round") {
                 assert!(awaited.remove(&seen.token), "{seen:?} was not awaited");
-                let (_, socket) = sockets.iter().find(|(token, _)| *token == seen.token).unwrap();
+                let (_, socket) = sockets
+                    .iter()
+                    .find(|(token, _)| *token == seen.token)
+                    .unwrap();
                 let mut bytes = [0; 4];
                 assert_eq!(socket.recv(&mut bytes).unwrap(), 4);
                 assert_eq!(bytes, (seen.token as u32).to_le_bytes());
@@ -225,7 +240,9 @@ pub(crate) fn polls_come_and_go() {
     for (lp, socket, waker) in &mut kept {
         waker.wake().unwrap();
         lp.readable(1);
-        socket.send_to(b"again", socket.local_addr().unwrap()).unwrap();
+        socket
+            .send_to(b"again", socket.local_addr().unwrap())
+            .unwrap();
         assert_eq!(lp.datagram(socket, 2).0, b"again");
     }
 }

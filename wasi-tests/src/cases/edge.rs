@@ -96,8 +96,9 @@ pub(crate) fn one_accept_an_event() {
     let mut lp = Loop::new();
     let mut listener = TcpListener::bind(localhost()).unwrap();
     let address = listener.local_addr().unwrap();
-    let mut clients: Vec<TcpStream> =
-        (0..8).map(|_| TcpStream::connect(address).unwrap()).collect();
+    let mut clients: Vec<TcpStream> = (0..8)
+        .map(|_| TcpStream::connect(address).unwrap())
+        .collect();
     for (token, client) in clients.iter_mut().enumerate() {
         lp.add(client, token, WRITABLE);
         lp.writable(token);
@@ -177,6 +178,25 @@ pub(crate) fn writable_again_after_full_buffer() {
         discard(&lp, &server, sent);
         lp.writable(1);
     }
+}
+
+/// After a write that took only a part, which a writer may take for a full buffer, there is an
+/// event when the rest has room.
+pub(crate) fn event_after_short_write() {
+    let mut lp = Loop::new();
+    let (mut client, server) = lp.tcp_pair();
+    lp.add(&mut client, 1, WRITABLE);
+    let bytes = vec![b'x'; 16 << 20];
+    for _ in 0..2 {
+        lp.writable(1);
+        let (mut sent, mut last) = (0, bytes.len());
+        while last == bytes.len() {
+            last = would_block(client.write(&bytes)).unwrap_or(0);
+            sent += last;
+        }
+        discard(&lp, &server, sent);
+    }
+    lp.writable(1);
 }
 
 /// Reading and writing are armed apart: a full buffer asks for a writable event, and does not

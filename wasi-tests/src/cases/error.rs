@@ -74,6 +74,7 @@ pub(crate) fn refused_datagram_spares_the_others() {
     let (mut client, mut server) = lp.tcp_pair();
     lp.add(&mut client, 2, READABLE);
     lp.add(&mut server, 3, READABLE);
+    lp.forget();
     let mut told = 0;
     for round in 0..30_u8 {
         send(&client, &[round]);
@@ -88,6 +89,16 @@ pub(crate) fn refused_datagram_spares_the_others() {
             }
         }
         assert_eq!(answer, [round]);
+    }
+    // A host that cannot say who has an error makes the library suspect everybody, but once.
+    for _ in 0..20 {
+        for seen in lp.turn(Some(Duration::from_millis(1))) {
+            match seen.token {
+                1 => told += 1,
+                2 => assert!(drain(&client).0.is_empty()),
+                _ => assert!(drain(&server).0.is_empty()),
+            }
+        }
     }
     lp.quiet("all were served");
     assert!(told <= 3, "the refusal came {told} times");
@@ -134,12 +145,36 @@ pub(crate) fn half_closed_slow_reader_does_not_spin() {
             }
         }
     }
-    assert!(polls < 1_000, "{polls} polls with hardly anything to report");
+    assert!(
+        polls < 1_000,
+        "{polls} polls with hardly anything to report"
+    );
     discard(&lp, &slow, sent);
     lp.forget();
     lp.writable(1);
     send(&writer, b"the rest");
     discard(&lp, &slow, 8);
+}
+
+/// A refused datagram is told although another source, with a half-closed peer and a full buffer,
+/// ends every wait of its host before.
+pub(crate) fn silent_conditions_do_not_hide_each_other() {
+    let mut lp = Loop::new();
+    let (mut writer, slow) = lp.tcp_pair();
+    lp.add(&mut writer, 2, WRITABLE);
+    let (mut sent, _) = lp.saturate(&writer, 2);
+    slow.shutdown(Shutdown::Write).unwrap();
+    for _ in 0..5 {
+        let mut socket = refused(&mut lp, READABLE);
+        while lp.next("the refusal").iter().all(|seen| seen.token != 1) {
+            sent += fill(&writer);
+        }
+        assert_kind(socket.recv(&mut [0; 8]), ErrorKind::ConnectionRefused);
+        lp.remove(&mut socket);
+    }
+    sent += fill(&writer);
+    discard(&lp, &slow, sent);
+    lp.writable(2);
 }
 
 /// A reset closes both directions at once; reading gives the reason, writing is an error, and it
@@ -257,13 +292,16 @@ pub(crate) fn gone_peer_is_an_error() {
     lp.readable(1);
     let error = loop {
         lp.left("the error of a write");
-        match client.write(b"anybody there?") {
-            Ok(_) => _ = lp.turn(Some(Duration::from_millis(1))),
-            Err(error) => break error,
+        if let Err(error) = client.write_all(b"anybody there?") {
+            break error;
         }
+        lp.turn(Some(Duration::from_millis(1)));
     };
     let kind = error.kind();
-    assert!(matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{error:?}");
+    assert!(
+        matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset),
+        "{error:?}"
+    );
     assert_kind(client.write(b"anybody there?"), ErrorKind::BrokenPipe);
 }
 
@@ -295,8 +333,15 @@ pub(crate) fn full_descriptor_table_is_survived() -> Outcome {
     for round in 0..20_u8 {
         send(&client, &[round]);
         assert_eq!(lp.receive(&server, 2, 1), [round]);
-        assert_eq!(lp.turn(Some(Duration::from_millis(1))), []);
     }
+    lp.forget();
+    // Each failed attempt is a reason to tell of the connection again, but no more than one.
+    assert!(
+        lp.turn(Some(Duration::from_millis(1)))
+            .iter()
+            .all(|seen| seen.token == 3)
+    );
+    lp.quiet("nobody has tried again");
     drop(table);
     let (accepted, peer) = listener.accept().unwrap();
     assert_eq!(peer, queued.local_addr().unwrap());

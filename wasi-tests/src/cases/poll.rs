@@ -7,8 +7,10 @@ use std::time::Duration;
 use mio::net::{TcpListener, UdpSocket};
 use mio::{Events, Interest, Poll, Token, Waker};
 
-use crate::harness::{BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, discard};
 use crate::harness::drain;
+use crate::harness::{
+    BOTH, DEADLINE, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, discard,
+};
 use crate::harness::{localhost, send, udp, would_block};
 
 /// A poll with a zero timeout returns at once, however often, and reports nothing of an idle
@@ -108,7 +110,10 @@ pub(crate) fn both_directions_are_one_event() {
     lp.change(&mut client, 2, BOTH);
     let seen = lp.next("both directions");
     assert_eq!(seen.len(), 1, "{seen:?}");
-    assert_eq!((seen[0].token, seen[0].readable, seen[0].writable), (2, true, true));
+    assert_eq!(
+        (seen[0].token, seen[0].readable, seen[0].writable),
+        (2, true, true)
+    );
 }
 
 /// Never more events than `Events` hold; what does not fit comes with the next polls, and every
@@ -151,7 +156,11 @@ pub(crate) fn capacity_one_starves_nobody() {
         socket.send(b"busy").unwrap();
         last[seen[0].token] = turn;
         let waiting = last.iter().filter(|&&served| served + SOURCES * 4 < turn);
-        assert_eq!(waiting.count(), 0, "sources starve: {last:?} at turn {turn}");
+        assert_eq!(
+            waiting.count(),
+            0,
+            "sources starve: {last:?} at turn {turn}"
+        );
     }
 }
 
@@ -162,7 +171,9 @@ pub(crate) fn many_are_ready_at_once() {
     let mut sockets: Vec<UdpSocket> = (0..200).map(|_| udp().0).collect();
     for (token, socket) in sockets.iter_mut().enumerate() {
         lp.add(socket, token, READABLE);
-        sender.send_to(&[token as u8], socket.local_addr().unwrap()).unwrap();
+        sender
+            .send_to(&[token as u8], socket.local_addr().unwrap())
+            .unwrap();
     }
     let mut served = BTreeSet::new();
     while served.len() < sockets.len() {
@@ -205,7 +216,9 @@ pub(crate) fn readiness_before_registration_counts() {
     let (mut proof, _) = udp();
     lp.add(&mut proof, 1, READABLE);
     early.send_to(b"early", address).unwrap();
-    early.send_to(b"proof", proof.local_addr().unwrap()).unwrap();
+    early
+        .send_to(b"proof", proof.local_addr().unwrap())
+        .unwrap();
     lp.readable(1);
     lp.add(&mut early, 2, READABLE);
     assert_eq!(lp.datagram(&early, 2).0, b"early");
@@ -216,51 +229,66 @@ pub(crate) fn a_poll_forgets_the_one_before() {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(8);
     let (mut socket, _) = udp();
-    poll.registry().register(&mut socket, Token(7), WRITABLE).unwrap();
-    poll.poll(&mut events, Some(crate::harness::DEADLINE)).unwrap();
+    poll.registry()
+        .register(&mut socket, Token(7), WRITABLE)
+        .unwrap();
+    poll.poll(&mut events, Some(DEADLINE)).unwrap();
     assert_eq!(events.iter().count(), 1);
-    poll.poll(&mut events, Some(Duration::from_millis(1))).unwrap();
+    poll.poll(&mut events, Some(Duration::from_millis(1)))
+        .unwrap();
     assert!(events.is_empty());
     assert_eq!(events.iter().count(), 0);
 }
 
-/// `Events` tell their capacity, iterate as often as wished, and can be emptied by hand.
-pub(crate) fn events_are_a_collection() {
+/// Three writable sources, polled once.
+fn three_events(capacity: usize) -> Events {
     let mut poll = Poll::new().unwrap();
-    let mut events = Events::with_capacity(16);
-    assert_eq!(events.capacity(), 16);
-    assert!(events.is_empty());
+    let mut events = Events::with_capacity(capacity);
     let mut sockets = [udp().0, udp().0, udp().0];
     for (token, socket) in sockets.iter_mut().enumerate() {
-        poll.registry().register(socket, Token(token), WRITABLE).unwrap();
+        poll.registry()
+            .register(socket, Token(token), WRITABLE)
+            .unwrap();
     }
-    poll.poll(&mut events, Some(crate::harness::DEADLINE)).unwrap();
+    poll.poll(&mut events, Some(DEADLINE)).unwrap();
     assert!(!events.is_empty());
-    let mut iterator = events.iter();
-    let count = iterator.len_hint();
-    assert!(iterator.next().is_some());
-    assert_eq!(iterator.len_hint(), count - 1);
-    assert_eq!(iterator.count(), count - 1);
-    let again: Vec<usize> = (&events).into_iter().map(|event| event.token().0).collect();
-    assert_eq!(again, events.iter().map(|event| usize::from(event.token())).collect::<Vec<_>>());
+    events
+}
+
+/// `Events` tell their capacity, iterate as often as wished, and can be emptied by hand.
+pub(crate) fn events_are_a_collection() {
+    let empty = Events::with_capacity(16);
+    assert_eq!(
+        (empty.capacity(), empty.is_empty(), empty.iter().count()),
+        (16, true, 0)
+    );
+    let mut events = three_events(16);
+    let first: Vec<usize> = (&events).into_iter().map(|event| event.token().0).collect();
+    let again: Vec<usize> = events
+        .iter()
+        .map(|event| usize::from(event.token()))
+        .collect();
+    assert_eq!(first, again);
+    assert_eq!(events.iter().count(), first.len());
     let clone = events.iter().next().unwrap().clone();
-    assert_eq!(clone.token(), events.iter().next().unwrap().token());
+    assert_eq!(clone.token().0, first[0]);
     events.clear();
-    assert!(events.is_empty());
-    assert_eq!((events.iter().count(), events.capacity()), (0, 16));
+    assert_eq!(
+        (events.capacity(), events.is_empty(), events.iter().count()),
+        (16, true, 0)
+    );
 }
 
-/// The exact length that an iterator promises.
-trait LenHint {
-    fn len_hint(&self) -> usize;
-}
-
-impl<I: Iterator> LenHint for I {
-    fn len_hint(&self) -> usize {
-        let (low, high) = self.size_hint();
-        assert_eq!(Some(low), high);
-        low
+/// An iterator of events knows how many are left, from the first to the last.
+pub(crate) fn event_iterators_count_down() {
+    let events = three_events(8);
+    let mut iterator = events.iter();
+    for left in (0..events.iter().count()).rev() {
+        assert!(iterator.next().is_some());
+        assert_eq!(iterator.size_hint(), (left, Some(left)));
     }
+    assert!(iterator.next().is_none());
+    assert_eq!(iterator.count(), 0);
 }
 
 /// Two polls used in turn do not know of each other's sources.
@@ -332,16 +360,22 @@ pub(crate) fn everything_can_be_debugged() {
     let mut events = Events::with_capacity(8);
     let (mut socket, _) = udp();
     let listener = TcpListener::bind(localhost()).unwrap();
-    poll.registry().register(&mut socket, Token(4_321), Interest::WRITABLE).unwrap();
-    poll.poll(&mut events, Some(crate::harness::DEADLINE)).unwrap();
+    poll.registry()
+        .register(&mut socket, Token(4_321), Interest::WRITABLE)
+        .unwrap();
+    poll.poll(&mut events, Some(DEADLINE)).unwrap();
     let event = format!("{:?}", events.iter().next().unwrap());
-    assert!(event.contains("4321"), "{event}");
-    assert!(event.contains("writable: true"), "{event}");
-    assert!(event.contains("readable: false"), "{event}");
+    assert!(
+        event.contains("4321") && event.to_lowercase().contains("writable"),
+        "{event}"
+    );
     let all = format!("{events:?}");
     assert!(all.contains("4321"), "{all}");
     let interest = format!("{BOTH:?}");
-    assert!(interest.contains("READABLE") && interest.contains("WRITABLE"), "{interest}");
+    assert!(
+        interest.contains("READABLE") && interest.contains("WRITABLE"),
+        "{interest}"
+    );
     let others = [
         format!("{poll:?}"),
         format!("{:?}", poll.registry()),

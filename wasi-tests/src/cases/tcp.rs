@@ -86,7 +86,10 @@ pub(crate) fn connect_ends_with_writable() {
     let mut client = TcpStream::connect(address).unwrap();
     lp.add(&mut client, 1, BOTH);
     let seen = lp.writable(1);
-    assert!(!seen.readable && !seen.error && !seen.write_closed, "{seen:?}");
+    assert!(
+        !seen.readable && !seen.error && !seen.write_closed,
+        "{seen:?}"
+    );
     assert!(client.take_error().unwrap().is_none());
     assert_eq!(client.peer_addr().unwrap(), address);
     send(&client, b"hello");
@@ -102,7 +105,10 @@ pub(crate) fn refused_connect_tells_why() {
         let mut client = TcpStream::connect(address).unwrap();
         lp.add(&mut client, token, interest);
         lp.writable(token);
-        let error = client.take_error().unwrap().expect("the reason of the refusal");
+        let error = client
+            .take_error()
+            .unwrap()
+            .expect("the reason of the refusal");
         assert_eq!(error.kind(), ErrorKind::ConnectionRefused);
         assert!(client.take_error().unwrap().is_none());
         assert_kind(client.peer_addr(), ErrorKind::NotConnected);
@@ -210,7 +216,10 @@ pub(crate) fn gather_write_of_many_slices() {
         IoSlice::advance_slices(&mut rest, written);
         calls += 1;
     }
-    assert!(calls <= 3, "{calls} calls for 2500 slices, where 1024 fit into one");
+    assert!(
+        calls <= 3,
+        "{calls} calls for 2500 slices, where 1024 fit into one"
+    );
     assert_eq!(lp.receive(&server, 1, bytes.len()), bytes);
 }
 
@@ -230,7 +239,10 @@ pub(crate) fn scatter_read_is_one_call() {
         IoSliceMut::new(&mut third),
     ];
     assert_eq!(client.read_vectored(&mut buffers).unwrap(), 11);
-    assert_eq!((&first, &second, &third[..5]), (b"one", b"two", &b"three"[..]));
+    assert_eq!(
+        (&first, &second, &third[..5]),
+        (b"one", b"two", &b"three"[..])
+    );
     assert_blocks((&client).read_vectored(&mut [IoSliceMut::new(&mut third)]));
     send(&server, b"more");
     assert_eq!(lp.receive(&client, 1, 4), b"more");
@@ -311,7 +323,10 @@ pub(crate) fn shutdown_both_ends_it() {
     lp.add(&mut server, 2, READABLE);
     client.shutdown(Shutdown::Both).unwrap();
     assert_kind(client.write(b"hello"), ErrorKind::BrokenPipe);
-    assert_kind(client.write_vectored(&[IoSlice::new(b"hello")]), ErrorKind::BrokenPipe);
+    assert_kind(
+        client.write_vectored(&[IoSlice::new(b"hello")]),
+        ErrorKind::BrokenPipe,
+    );
     assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
     lp.readable(2);
     assert_eq!(drain(&server), (vec![], true));
@@ -344,7 +359,11 @@ pub(crate) fn large_transfer_both_ways() {
             while let Some(read) = would_block(self.stream.read(&mut buffer)) {
                 assert_ne!(read, 0, "the stream ended early");
                 let expected = pattern(self.seed ^ 1, self.received as u64, read);
-                assert!(buffer[..read] == expected, "wrong bytes after {}", self.received);
+                assert!(
+                    buffer[..read] == expected,
+                    "wrong bytes after {}",
+                    self.received
+                );
                 self.received += read;
             }
             self.sent == TOTAL && self.received == TOTAL
@@ -353,7 +372,12 @@ pub(crate) fn large_transfer_both_ways() {
 
     let mut lp = Loop::new();
     let (client, server) = lp.tcp_pair();
-    let mut ends = [client, server].map(|stream| End { stream, seed: 0, sent: 0, received: 0 });
+    let mut ends = [client, server].map(|stream| End {
+        stream,
+        seed: 0,
+        sent: 0,
+        received: 0,
+    });
     ends[1].seed = 1;
     for (token, end) in ends.iter_mut().enumerate() {
         lp.add(&mut end.stream, token, BOTH);
@@ -396,7 +420,10 @@ pub(crate) fn two_hundred_connections_echo() {
             }
         }
         for (token, answer) in answers.iter().enumerate() {
-            assert!(*answer == message(token), "client {token} got another's bytes");
+            assert!(
+                *answer == message(token),
+                "client {token} got another's bytes"
+            );
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use mio::net::UdpSocket;
 use mio::{Token, Waker};
 
-use crate::harness::{Loop, READABLE, udp};
+use crate::harness::{BOTH, Loop, READABLE, udp};
 
 /// Polls without an event, and holds the wait to its timeout.
 #[track_caller]
@@ -40,7 +40,8 @@ pub(crate) fn tiny_timeouts_are_accepted() {
     assert_eq!(lp.datagram(&socket, 1).0, b"hello");
 }
 
-/// With a hundred idle sources the timeout is kept as with none, poll after poll.
+/// With a hundred idle sources the timeout is kept as with none, poll after poll; also where they
+/// wait for both directions, once all have been told that they can write.
 pub(crate) fn idle_sources_do_not_shorten_it() {
     let mut lp = Loop::new();
     waits_for(&mut lp, Duration::from_millis(5));
@@ -49,6 +50,13 @@ pub(crate) fn idle_sources_do_not_shorten_it() {
         lp.add(socket, token, READABLE);
     }
     for _ in 0..10 {
+        waits_for(&mut lp, Duration::from_millis(5));
+    }
+    for (token, socket) in sockets.iter_mut().enumerate() {
+        lp.change(socket, token, BOTH);
+        lp.writable(token);
+    }
+    for _ in 0..5 {
         waits_for(&mut lp, Duration::from_millis(5));
     }
 }

@@ -2,11 +2,14 @@
 
 use std::io::ErrorKind;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
 
 use mio::net::UdpSocket;
 
 use crate::Outcome;
-use crate::harness::{BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, localhost};
+use crate::harness::{
+    BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, localhost,
+};
 use crate::harness::{localhost_v6, no_ipv6, only_native, pattern, udp, would_block};
 
 /// `recv_from` tells the sender's address and port, in release builds too, where a buffer read
@@ -194,8 +197,14 @@ pub(crate) fn options_are_set_or_unsupported() -> Outcome {
     let ttl = only_native("multicast_ttl_v4", socket.multicast_ttl_v4());
     assert_eq!(ttl, (!GUEST).then_some(7));
     let (group, local) = (Ipv4Addr::new(224, 0, 0, 123), Ipv4Addr::LOCALHOST);
-    only_native("join_multicast_v4", socket.join_multicast_v4(&group, &local));
-    only_native("leave_multicast_v4", socket.leave_multicast_v4(&group, &local));
+    only_native(
+        "join_multicast_v4",
+        socket.join_multicast_v4(&group, &local),
+    );
+    only_native(
+        "leave_multicast_v4",
+        socket.leave_multicast_v4(&group, &local),
+    );
     if let Some(why) = no_ipv6() {
         return Outcome::Skipped(why);
     }
@@ -225,10 +234,8 @@ pub(crate) fn used_port_is_refused() {
 pub(crate) fn streams_of_datagrams_keep_order() {
     let mut lp = Loop::new();
     let (mut socket, address) = udp();
-    let (mut peer, _) = udp();
+    let (peer, _) = udp();
     lp.add(&mut socket, 1, READABLE);
-    lp.add(&mut peer, 2, WRITABLE);
-    lp.writable(2);
     let mut next = 0;
     for batch in 0..40 {
         for datagram in batch * 25..(batch + 1) * 25 {
@@ -261,7 +268,8 @@ pub(crate) fn try_io_arms_again() {
     }
 }
 
-/// A socket that can be written to all the time is reported once, also when it is written to.
+/// A socket that can be written to all the time is reported once. In a guest that holds also when
+/// it is written to; a kernel's edge may come with every datagram that leaves, but not without.
 pub(crate) fn writable_is_reported_once() {
     let mut lp = Loop::new();
     let (mut socket, address) = udp();
@@ -270,11 +278,17 @@ pub(crate) fn writable_is_reported_once() {
     lp.add(&mut socket, 2, BOTH);
     lp.writable(1);
     lp.writable(2);
+    lp.quiet("nothing was sent");
     for _ in 0..5 {
         peer.send_to(b"hello", address).unwrap();
         lp.datagram(&socket, 2);
+        if GUEST {
+            lp.quiet("no send would have blocked");
+        }
+        while !lp.turn(Some(Duration::ZERO)).is_empty() {}
+        lp.forget();
+        lp.quiet("nothing was sent");
     }
-    lp.quiet("no send would have blocked");
 }
 
 /// Sockets on every address receive on each of them; the wildcard is what `local_addr` tells.

@@ -19,7 +19,12 @@ fn waker(lp: &Loop) -> Waker {
 pub(crate) fn wake_ends_the_next_poll() {
     let mut lp = Loop::new();
     let waker = waker(&lp);
-    for timeout in [None, Some(Duration::MAX), Some(Duration::from_secs(60)), Some(Duration::ZERO)] {
+    for timeout in [
+        None,
+        Some(Duration::MAX),
+        Some(Duration::from_secs(60)),
+        Some(Duration::ZERO),
+    ] {
         waker.wake().unwrap();
         let seen = lp.turn(timeout);
         assert_eq!(seen.len(), 1, "{seen:?}");
@@ -99,7 +104,10 @@ pub(crate) fn self_waking_starves_no_source() {
         let (mut wakes, mut served, mut polls) = (0, 0, 0);
         while served < 50 {
             polls += 1;
-            assert!(polls < 2_000, "{served} of 50 messages in {polls} polls, {wakes} wakes");
+            assert!(
+                polls < 2_000,
+                "{served} of 50 messages in {polls} polls, {wakes} wakes"
+            );
             for seen in lp.next("a wake or a message") {
                 if seen.token == WAKER {
                     wakes += 1;

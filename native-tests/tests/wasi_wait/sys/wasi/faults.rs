@@ -95,7 +95,9 @@ fn rows_lost_for_good_are_errors() {
     let lost = || Fault::Answer(vec![event(0, wasi::ERRNO_NOENT)]);
     bench.world(|world| {
         world.faults.push_back(lost());
-        world.faults.push_back(Fault::Answer(vec![event(FIRST, ERRNO_SUCCESS)]));
+        world
+            .faults
+            .push_back(Fault::Answer(vec![event(FIRST, ERRNO_SUCCESS)]));
         world.faults.push_back(lost());
     });
     assert_eq!(bench.wait(None), [(3, Ready::READABLE | Ready::ERROR)]);
@@ -130,7 +132,10 @@ fn silent_writer_does_not_spin() {
     bench.add(4, READ);
     bench.world(|world| world.silent_writer = Some(3));
     assert_eq!(bench.wait(Some(SECOND)), []);
-    assert!(bench.calls().len() <= 220, "two calls in each of 100 pauses");
+    assert!(
+        bench.calls().len() <= 220,
+        "two calls in each of 100 pauses"
+    );
     assert_eq!(bench.world(|world| world.now), 1_000_000_000);
     bench.world(|world| world.readable = vec![4]);
     assert_eq!(bench.wait(None), [(4, Ready::READABLE)]);
@@ -139,14 +144,18 @@ fn silent_writer_does_not_spin() {
         world.writable = vec![3];
     });
     assert_eq!(bench.wait(None), [(3, Ready::WRITABLE)]);
+    assert!(bench.world(|world| world.now) <= 1_020_000_000);
 }
 
-/// A pending error that matches no row is found by letting the reader look.
+/// A pending error that matches no row is found by letting the readers of datagrams look; others
+/// are not disturbed.
 #[test]
 fn silent_reader_is_told_to_look() {
     let mut bench = Bench::new();
-    bench.add(3, READ);
+    let datagrams = bench.add(3, READ);
+    bench.waiter.table.note_datagrams(datagrams);
     bench.add(4, READ | WRITE);
+    bench.add(5, READ);
     bench.world(|world| world.silent_reader = Some(3));
     assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
     assert_eq!(bench.calls().len(), 1);
@@ -156,7 +165,8 @@ fn silent_reader_is_told_to_look() {
 #[test]
 fn silent_writer_does_not_hide_a_silent_reader() {
     let mut bench = Bench::new();
-    bench.add(3, READ);
+    let datagrams = bench.add(3, READ);
+    bench.waiter.table.note_datagrams(datagrams);
     bench.add(4, WRITE);
     bench.world(|world| {
         world.silent_reader = Some(3);
@@ -241,21 +251,39 @@ fn refused_clock_is_an_error() {
     assert_eq!(error.raw_os_error(), Some(ERRNO_INVAL.raw().into()));
 }
 
-/// A failed accept, say for want of descriptors, is tried again after a pause or another event:
-/// the listener is neither lost nor asked without end.
+/// A failed accept, say for want of descriptors, is tried again after a pause: the listener is
+/// neither lost nor asked without end, however busy the others are.
 #[test]
-fn parked_row_comes_back() {
+fn parked_row_comes_back_after_a_pause() {
     let mut bench = Bench::new();
     let listener = bench.add(3, READ);
-    bench.add(4, READ);
-    bench.world(|world| world.readable = vec![3]);
-    assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
-    for _ in 0..3 {
-        bench.waiter.table.park(listener, Direction::Read);
-        bench.calls();
-        assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
-        let calls = bench.calls();
-        assert_eq!(calls[0], [Row::Clock(10_000_000), Row::Read(4)]);
-        assert_eq!(calls.len(), 2);
+    let other = bench.add(4, READ);
+    bench.world(|world| world.readable = vec![3, 4]);
+    let mut accepts = 0;
+    for _ in 0..1_000 {
+        for (token, _) in bench.wait(None) {
+            if token == 3 {
+                accepts += 1;
+                bench.waiter.table.park(listener, Direction::Read);
+            } else {
+                bench.waiter.table.arm(other, Direction::Read);
+            }
+        }
+        bench.world(|world| world.now += 100_000);
     }
+    assert_eq!(accepts, 10, "once in each of ten pauses");
+    assert_eq!(bench.calls().len(), 1_000);
+}
+
+/// With nothing but a parked row, a wait without a timeout sleeps for the pause and tries again.
+#[test]
+fn parked_row_alone_is_waited_for() {
+    let mut bench = Bench::new();
+    let listener = bench.add(3, READ);
+    bench.waiter.table.park(listener, Direction::Read);
+    bench.world(|world| world.readable = vec![3]);
+    assert_eq!(bench.wait(Some(Duration::ZERO)), []);
+    assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
+    let calls = bench.calls();
+    assert_eq!(calls, [[Row::Clock(10_000_000)], [Row::Read(3)]]);
 }

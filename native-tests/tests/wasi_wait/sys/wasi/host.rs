@@ -67,11 +67,17 @@ pub struct Sim(pub Rc<RefCell<World>>);
 impl Host for Sim {
     fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize> {
         assert!(!rows.is_empty(), "an empty list poisons WasmEdge's poller");
-        assert!(events.len() >= rows.len(), "the answer may be as long as the list");
+        assert!(
+            events.len() >= rows.len(),
+            "the answer may be as long as the list"
+        );
         let mut world = self.0.borrow_mut();
         let list: Vec<Row> = rows.iter().map(decode).collect();
         for (index, row) in list.iter().enumerate() {
-            assert!(!list[..index].contains(row), "{row:?} is there twice: errno 20");
+            assert!(
+                !list[..index].contains(row),
+                "{row:?} is there twice: errno 20"
+            );
         }
         world.calls.push(list.clone());
         let answer = world.answer(rows, &list)?;
@@ -138,7 +144,7 @@ impl World {
     }
 }
 
-fn decode(subscription: &Subscription) -> Row {
+pub fn decode(subscription: &Subscription) -> Row {
     // SAFETY: the tag says which member of the union was written.
     unsafe {
         match subscription.u.tag {
@@ -212,7 +218,8 @@ impl Bench {
     }
 
     pub fn wait(&mut self, timeout: Option<Duration>) -> Vec<(usize, Ready)> {
-        self.try_wait(timeout).expect("the wait itself does not fail")
+        self.try_wait(timeout)
+            .expect("the wait itself does not fail")
     }
 
     /// The lists of the calls since the last time this was asked.

@@ -7,6 +7,7 @@ mod wait;
 
 mod faults;
 mod host;
+mod model;
 mod order;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

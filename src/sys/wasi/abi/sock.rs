@@ -2,7 +2,7 @@
 //!
 //! Bytes go by `sock_send` and `sock_recv`, whoever the host is: on WasmEdge an `fd_write` to a
 //! broken connection is a SIGPIPE, which ends the runtime. What only WasmEdge has (to open, bind,
-//! connect; addresses, options, datagrams) is [`host`]: the calls, or a twin of the same names
+//! connect; addresses, options, datagrams) is `wasmedge`, or `standard`, a twin of the same names
 //! whose functions say which feature is missing. No function here allocates, save for an error
 //! that is the library's own.
 
@@ -17,13 +17,13 @@ use wasi::{Ciovec, Fd, Iovec, Riflags};
 use super::cvt;
 
 #[cfg(not(feature = "wasmedge"))]
-#[path = "sock_standard.rs"]
-mod host;
+mod standard;
+#[cfg(not(feature = "wasmedge"))]
+pub(crate) use standard::*;
 #[cfg(feature = "wasmedge")]
-#[path = "sock_wasmedge.rs"]
-mod host;
-
-pub(crate) use host::*;
+mod wasmedge;
+#[cfg(feature = "wasmedge")]
+pub(crate) use wasmedge::*;
 
 /// No flags for a receiving call.
 pub(crate) const TAKE: Riflags = 0;

@@ -1,0 +1,43 @@
+//! Checks that look at guests from outside, in groups.
+
+use std::time::Instant;
+
+use super::Setting;
+use super::report::{Outcome, Row};
+use crate::explain::explain;
+
+/// One named check.
+#[derive(Debug, Clone, Copy)]
+pub struct Check {
+    pub name: &'static str,
+    /// An error is a failure, as is `Outcome::Failed`.
+    pub run: fn(&Setting) -> anyhow::Result<Outcome>,
+}
+
+/// The groups: the name of a row in the table, and its checks.
+const GROUPS: &[(&str, &[Check])] = &[("imports of modules", super::imports::CHECKS)];
+
+/// Runs every group.
+pub fn run(setting: &Setting) -> Vec<Row> {
+    GROUPS
+        .iter()
+        .map(|(name, checks)| run_group(setting, name, checks))
+        .collect()
+}
+
+fn run_group(setting: &Setting, name: &str, checks: &[Check]) -> Row {
+    let mut row = Row::new(name);
+    let start = Instant::now();
+    for check in checks {
+        let outcome = (check.run)(setting);
+        let failed = |error| Outcome::Failed(explain(&error));
+        row.add(check.name, outcome.unwrap_or_else(failed));
+    }
+    let seconds = start.elapsed().as_secs_f64();
+    eprintln!(
+        "  {name}: {} checks, {} failed, {seconds:.1} s",
+        checks.len(),
+        row.tally.failed
+    );
+    row
+}

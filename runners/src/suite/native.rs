@@ -1,0 +1,169 @@
+//! The workspace's own tests, by `cargo test`, one package after another: one that does not build
+//! fails alone.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitStatus;
+use std::time::Duration;
+
+use anyhow::Result;
+
+use super::excerpt;
+use super::libtest::{self, Binary};
+use super::report::{Outcome, Report, Row};
+use crate::progress::Step;
+use crate::{process, project};
+
+const PACKAGES: [&str; 4] = ["mio_wasi", "native-tests", "upstream-parity", "runners"];
+/// The packages that run the guests' cases natively, in a test of this name.
+const CONFORMANCE: [&str; 2] = ["native-tests", "upstream-parity"];
+const CONFORMANCE_TEST: &str = "conformance";
+/// Building included. Only a test that hangs takes longer.
+const LIMIT: Duration = Duration::from_secs(900);
+
+/// How many of the suite's cases a package ran; none if it has no test for them.
+#[derive(Debug)]
+pub struct Count {
+    pub package: String,
+    pub cases: Option<usize>,
+}
+
+pub fn run(folder: &Path, report: &mut Report) -> Vec<Count> {
+    let mut counts = Vec::new();
+    for package in PACKAGES {
+        let name = format!("native, {package}");
+        let (row, binaries) = match test(package, folder) {
+            Ok((status, log)) => {
+                let text = fs::read(&log).unwrap_or_default();
+                let binaries = libtest::parse(&String::from_utf8_lossy(&text));
+                (judge(&name, status, &binaries, &log), binaries)
+            }
+            Err(error) => (Row::failed(&name, "cargo test", &error), Vec::new()),
+        };
+        report.push(row);
+        if CONFORMANCE.contains(&package) {
+            counts.push(Count {
+                package: name,
+                cases: conformance(&binaries),
+            });
+        }
+    }
+    counts
+}
+
+/// Runs one package's tests; no status if they had to be killed.
+fn test(package: &str, folder: &Path) -> Result<(Option<ExitStatus>, std::path::PathBuf)> {
+    let log = folder.join(format!("{package}.log"));
+    let step = Step::start(format!("cargo test --package {package}"));
+    let mut cargo = project::cargo();
+    cargo
+        .current_dir(project::root())
+        .env("CARGO_TERM_COLOR", "never");
+    cargo.args(["test", "--no-fail-fast", "--package", package]);
+    let ran = process::spawn_logged(&mut cargo, &log)
+        .and_then(|mut child| process::wait(&mut child, LIMIT, || {}));
+    match &ran {
+        Ok(Some(status)) if status.success() => step.done("done"),
+        Ok(Some(status)) => step.done(&format!("failed ({status})")),
+        Ok(None) => step.done("killed"),
+        Err(_) => step.give_up(),
+    }
+    Ok((ran?, log))
+}
+
+fn judge(name: &str, status: Option<ExitStatus>, binaries: &[Binary], log: &Path) -> Row {
+    let mut row = Row::new(name);
+    for binary in binaries {
+        row.add_passed(binary.passed);
+        for (test, why) in &binary.skipped {
+            row.add(test, Outcome::Skipped(why.clone()));
+        }
+    }
+    for binary in binaries {
+        for (test, output) in &binary.failures {
+            row.add(test, Outcome::Failed(output.trim_end().into()));
+        }
+        // A test that ends the process has neither output nor closing line.
+        for _ in binary.failures.len()..binary.failed {
+            row.add(&binary.name, Outcome::Failed(excerpt(log)));
+        }
+        if !binary.ended {
+            let text = format!("it did not reach its end:\n{}", excerpt(log));
+            row.add(&binary.name, Outcome::Failed(text));
+        }
+    }
+    let well = status.is_some_and(|status| status.success());
+    if !well && row.tally.failed == 0 {
+        let how = match status {
+            Some(status) => status.to_string(),
+            None => format!("killed after {} s", LIMIT.as_secs()),
+        };
+        row.add(
+            "cargo test",
+            Outcome::Failed(format!("{how}\n{}", excerpt(log))),
+        );
+    }
+    row
+}
+
+fn conformance(binaries: &[Binary]) -> Option<usize> {
+    let is_it = |binary: &&Binary| {
+        let path = Path::new(&binary.name);
+        path.file_stem()
+            .is_some_and(|stem| stem == CONFORMANCE_TEST)
+            || path
+                .components()
+                .any(|part| part.as_os_str() == CONFORMANCE_TEST)
+    };
+    let binary = binaries.iter().find(is_it)?;
+    Some(binary.passed + binary.failed + binary.skipped.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn binary(name: &str, passed: usize) -> Binary {
+        Binary {
+            name: name.into(),
+            passed,
+            ended: true,
+            ..Binary::default()
+        }
+    }
+
+    #[test]
+    fn the_conformance_test_is_found_as_file_and_as_folder() {
+        let other = binary("tests/threads.rs", 3);
+        assert_eq!(conformance(std::slice::from_ref(&other)), None);
+        assert_eq!(
+            conformance(&[other.clone(), binary("tests/conformance.rs", 60)]),
+            Some(60)
+        );
+        assert_eq!(
+            conformance(&[other, binary("tests/conformance/main.rs", 61)]),
+            Some(61)
+        );
+    }
+
+    #[test]
+    fn a_step_that_does_not_build_is_one_failure() {
+        let row = judge("x", None, &[], Path::new("no such log"));
+        assert_eq!((row.tally.passed, row.tally.failed), (0, 1));
+    }
+
+    #[test]
+    fn a_binary_without_an_end_is_a_failure() {
+        let crashed = Binary {
+            ended: false,
+            ..binary("tests/crash.rs", 0)
+        };
+        let row = judge(
+            "x",
+            None,
+            &[binary("a", 5), crashed],
+            Path::new("no such log"),
+        );
+        assert_eq!((row.tally.passed, row.tally.failed), (5, 1));
+    }
+}
