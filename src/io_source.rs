@@ -39,9 +39,9 @@ struct Registration {
 pub(crate) enum Flow {
     /// Bytes, of which so many were asked for. Any input taken rearms reading: a program that
     /// takes one buffer per event then never loses a wake-up, and cannot spin, since each event
-    /// costs it input. An end of stream disarms reading, since an earlier read of the same event may
-    /// have armed it. Output rearms writing only where less was
-    /// taken than offered: a socket that always has room would fire for ever.
+    /// costs it input. An end of stream disarms reading, since an earlier read of the same event
+    /// may have armed it. Output rearms writing only where less was taken than offered: a socket
+    /// that always has room would fire for ever.
     Bytes(usize),
     /// Whole items: connections, datagrams. A call takes one item or one pending error from the
     /// queue, so it rearms either way.
@@ -49,6 +49,9 @@ pub(crate) enum Flow {
     /// Takes nothing that another event could be about.
     Nothing,
 }
+
+// With pipes alone, nothing moves items.
+const _: [Flow; 2] = [Flow::Items, Flow::Nothing];
 
 impl<T> IoSource<T> {
     pub(crate) const fn new(inner: T) -> IoSource<T> {

@@ -34,6 +34,13 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
         Job::Runs => prepare::both(host)?.0,
         Job::Builds | Job::Other => prepare::toolchain()?,
     };
+    if toolchain.foreign && command(args).as_deref() == Some("clippy") {
+        bail!(
+            "clippy cannot read the std of {toolchain}.\n\
+             It needs the target for your own rustc: `rustup target add {}`.",
+            project::TARGET
+        );
+    }
     let mut cargo = cargo(&toolchain)?;
     if host != ANY_HOST {
         cargo.env("MIO_WASI_HOST", host);
@@ -143,12 +150,16 @@ fn modules_of(line: &str) -> Vec<PathBuf> {
     files.map(PathBuf::from).collect()
 }
 
+/// Cargo's subcommand: the first word that is neither an option nor a toolchain.
+fn command(args: &[OsString]) -> Option<String> {
+    let mut words = args.iter().map(|word| word.to_string_lossy());
+    words
+        .find(|word| !word.starts_with(['-', '+']))
+        .map(String::from)
+}
+
 fn job(args: &[OsString]) -> Job {
-    let words = || args.iter().map(|word| word.to_string_lossy());
-    let Some(command) = words().find(|word| !word.starts_with(['-', '+'])) else {
-        return Job::Other;
-    };
-    match &*command {
+    match command(args).as_deref().unwrap_or_default() {
         "build" | "b" | "rustc" => Job::Builds,
         "test" | "t" | "bench" if says(args, "--no-run") => Job::Builds,
         "run" | "r" | "test" | "t" | "bench" => Job::Runs,

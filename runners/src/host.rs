@@ -89,7 +89,8 @@ impl Host {
             // WasmEdge chooses the format by the name, and 0.14.1 may refuse its other one.
             bail!("the compiled guest {} must be named .so", so.display());
         }
-        let part = so.with_extension("part.so");
+        // Another process may be doing the same.
+        let part = so.with_extension(format!("{}.part.so", std::process::id()));
         let mut compiler = Command::new(&self.program);
         compiler.arg("compile").arg("--").arg(wasm).arg(&part);
         process::quiet(&mut compiler)

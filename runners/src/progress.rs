@@ -36,9 +36,9 @@ impl Step {
         eprintln!("  {}: {result}", self.name);
     }
 
-    /// Takes the spinner away; the caller has the error.
+    /// For a step that failed; the caller has the reason, and perhaps another way.
     pub fn give_up(self) {
-        self.bar.finish_and_clear();
+        self.done("failed");
     }
 }
 

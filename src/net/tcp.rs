@@ -319,5 +319,6 @@ impl TcpStream {
 }
 
 forward!(TcpStream);
-bytes!(TcpStream, &TcpStream);
+reads!(TcpStream, &TcpStream);
+writes!(TcpStream, &TcpStream);
 tcp_std!(TcpStream);

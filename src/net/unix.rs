@@ -201,7 +201,8 @@ impl UnixStream {
 }
 
 forward!(UnixStream);
-bytes!(UnixStream, &UnixStream);
+reads!(UnixStream, &UnixStream);
+writes!(UnixStream, &UnixStream);
 unix_std!(UnixStream);
 
 /// A Unix socket that sends and receives datagrams.

@@ -228,7 +228,7 @@ fn exchange(socket: &UdpSocket, sent: &[u8], end: Instant, tally: &mut Tally) ->
     )
 }
 
-fn compare(sent: &[u8], received: &[u8]) -> Result<()> {
+pub fn compare(sent: &[u8], received: &[u8]) -> Result<()> {
     let (here, there) = (checksum(sent), checksum(received));
     let (long, came) = (sent.len(), received.len());
     ensure!(long == came, "{long} bytes were sent and {came} came back");
@@ -240,7 +240,7 @@ fn compare(sent: &[u8], received: &[u8]) -> Result<()> {
 }
 
 /// Bytes that no other `seed` gives (xorshift64*).
-fn payload(seed: u64, size: usize) -> Vec<u8> {
+pub fn payload(seed: u64, size: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     let mut bytes = Vec::with_capacity(size + 8);
     while bytes.len() < size {

@@ -1,8 +1,8 @@
 //! `cargo demo`: a guest inside WasmEdge serves real TCP and UDP clients, and every byte that
 //! comes back is compared with what was sent.
 
-mod clients;
-mod server;
+pub mod clients;
+pub mod server;
 
 use std::process::ExitCode;
 use std::time::{Duration, Instant};

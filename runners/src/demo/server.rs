@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ExitStatus};
+use std::process::{Child, Command, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -28,9 +28,13 @@ impl Server {
     pub fn start(host: &Host, guest: &Path) -> Result<Server> {
         let folder = project::root().join("target").join("demo");
         fs::create_dir_all(&folder).with_context(|| format!("cannot create {folder:?}"))?;
-        let log = folder.join("guest.log");
-        let _ = fs::remove_file(&log);
-        let mut command = host.command(guest, &Rights::default());
+        let log = folder.join(format!("{}.log", std::process::id()));
+        let command = host.command(guest, &Rights::default());
+        Server::run(command, log).with_context(|| format!("{host} did not start the guest"))
+    }
+
+    /// Runs the echo guest by `command`; what it prints goes to the file `log`.
+    pub fn run(mut command: Command, log: PathBuf) -> Result<Server> {
         let child = process::spawn_logged(&mut command, &log)?;
         let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
         let mut server = Server {
@@ -39,10 +43,12 @@ impl Server {
             tcp: nowhere,
             udp: nowhere,
         };
-        server
-            .wait_for_addresses()
-            .with_context(|| format!("{host} did not start the guest"))?;
+        server.wait_for_addresses()?;
         Ok(server)
+    }
+
+    pub fn process(&self) -> &Child {
+        &self.child
     }
 
     fn wait_for_addresses(&mut self) -> Result<()> {
@@ -68,7 +74,8 @@ impl Server {
         }
     }
 
-    fn log(&self) -> Result<String> {
+    /// What the guest has printed.
+    pub fn log(&self) -> Result<String> {
         let log = fs::read(&self.log).context("cannot read what the guest prints")?;
         Ok(String::from_utf8_lossy(&log).into_owned())
     }
@@ -94,6 +101,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.end();
+        let _ = fs::remove_file(&self.log);
     }
 }
 

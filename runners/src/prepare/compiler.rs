@@ -33,6 +33,7 @@ fn toolchain(folder: &Folder, rustc: &Rustc) -> Toolchain {
         rustdoc: path("rustdoc"),
         sysroot: path("root/usr"),
         linker: path("wasm-ld"),
+        foreign: true,
     }
 }
 

@@ -73,7 +73,11 @@ impl Folder {
             fs::remove_dir_all(&self.path).with_context(|| format!("cannot remove {shown}"))?;
         }
         create(&self.path)?;
-        make(&self.path)?;
+        if let Err(error) = make(&self.path) {
+            // Half a compiler is of no use to anybody.
+            let _ = fs::remove_dir_all(&self.path);
+            return Err(error);
+        }
         // Renamed into place, so that a full disk leaves no mark cut short.
         let part = self.path.join("ready.part");
         fs::write(&part, &self.depends)

@@ -40,6 +40,7 @@ fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
         rustdoc: Some(folder.join("rustdoc")),
         sysroot: Some(folder.to_path_buf()),
         linker: None,
+        foreign: false,
     }
 }
 

@@ -24,6 +24,8 @@ pub struct Toolchain {
     pub rustdoc: Option<PathBuf>,
     pub sysroot: Option<PathBuf>,
     pub linker: Option<PathBuf>,
+    /// Whether it is another compiler than the user's, so that clippy's driver cannot read its std.
+    pub foreign: bool,
 }
 
 impl Toolchain {

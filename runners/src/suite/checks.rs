@@ -15,7 +15,13 @@ pub struct Check {
 }
 
 /// The groups: the name of a row in the table, and its checks.
-const GROUPS: &[(&str, &[Check])] = &[("imports of modules", super::imports::CHECKS)];
+const GROUPS: &[(&str, &[Check])] = &[
+    ("imports of modules", super::imports::CHECKS),
+    #[cfg(target_os = "linux")]
+    ("calls of operations", super::budget::CHECKS),
+    #[cfg(target_os = "linux")]
+    ("scenarios from outside", super::outside::CHECKS),
+];
 
 /// Runs every group.
 pub fn run(setting: &Setting) -> Vec<Row> {

@@ -2,11 +2,16 @@
 //! by the guest `suite`, one process per case; and the groups of checks that look at guests from
 //! outside. A new group is one more file with a list of checks, named in `checks::GROUPS`.
 
+#[cfg(target_os = "linux")]
+mod budget;
 mod cases;
 mod checks;
+mod each_host;
 mod imports;
 mod libtest;
 mod native;
+#[cfg(target_os = "linux")]
+mod outside;
 mod report;
 
 use std::fs;

@@ -1,0 +1,154 @@
+//! The echo guest seen as a process: it is stopped and continued, its descriptors are counted and
+//! limited, and how much processor time it uses tells whether it spins.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::Command;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use rustix::process::{Pid, Resource, Rlimit, Signal, kill_process, prlimit};
+
+use crate::demo::server::Server;
+use crate::host::{Host, Rights};
+use crate::process;
+use crate::project;
+
+/// How long anything may take. It only ends a hang.
+pub const PATIENCE: Duration = Duration::from_secs(10);
+
+/// How many ticks of the processor's clock, of which a second has 100, an idle guest may use in a
+/// second. One that spins uses all that it gets.
+const RESTFUL: u64 = 10;
+
+/// An echo guest on one host. It is killed when this is dropped.
+pub struct Guest {
+    server: Server,
+    pid: Pid,
+    pub tcp: SocketAddr,
+    pub udp: SocketAddr,
+}
+
+impl Guest {
+    /// Starts the compiled guest `echo` for the scenario `name`.
+    pub fn start(host: &Host, echo: &Path, name: &str) -> Result<Guest> {
+        Guest::run(host.command(echo, &Rights::default()), host, name)
+    }
+
+    /// Runs it by `command`.
+    pub fn run(command: Command, host: &Host, name: &str) -> Result<Guest> {
+        let log = project::suite_folder().join(format!("echo-{}-{name}.log", host.version));
+        // What another guest printed would be taken for this one's.
+        let _ = fs::remove_file(&log);
+        let server = Server::run(command, log)?;
+        let pid = Pid::from_child(server.process());
+        let (tcp, udp) = (server.tcp, server.udp);
+        Ok(Guest {
+            server,
+            pid,
+            tcp,
+            udp,
+        })
+    }
+
+    /// Stops the process, as SIGSTOP does, until [`Guest::proceed`].
+    pub fn stop(&self) -> Result<()> {
+        self.signal(Signal::STOP)?;
+        self.wait_until("stopped", || Ok(self.stat()?[0] == "T"))
+    }
+
+    pub fn proceed(&self) -> Result<()> {
+        self.signal(Signal::CONT)
+    }
+
+    fn signal(&self, signal: Signal) -> Result<()> {
+        kill_process(self.pid, signal).context("cannot send a signal to the guest")
+    }
+
+    /// Ends the process by SIGTERM; fails if it ends in any other way.
+    pub fn terminate(mut self) -> Result<()> {
+        self.signal(Signal::TERM)?;
+        let end = Instant::now() + PATIENCE;
+        while Instant::now() < end {
+            if let Some(status) = self.server.has_ended()? {
+                let signal = status.signal();
+                ensure!(signal == Some(Signal::TERM.as_raw()), "it ended: {status}");
+                return Ok(());
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+        bail!("SIGTERM does not end it")
+    }
+
+    /// How many descriptors the process has.
+    pub fn descriptors(&self) -> Result<usize> {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.pid));
+        Ok(folder.context("the guest is gone")?.count())
+    }
+
+    pub fn wait_for_descriptors(&self, count: usize) -> Result<()> {
+        let reached = self.wait_until("", || Ok(self.descriptors()? == count));
+        reached.with_context(|| match self.descriptors() {
+            Ok(found) => format!("the guest should have {count} descriptors and has {found}"),
+            Err(_) => "the guest has no descriptors".into(),
+        })
+    }
+
+    /// Leaves room for no more than `count` descriptors.
+    pub fn limit_descriptors(&self, count: usize) -> Result<()> {
+        let count = Some(count as u64);
+        let limit = Rlimit {
+            current: count,
+            maximum: count,
+        };
+        prlimit(Some(self.pid), Resource::Nofile, limit).context("cannot limit descriptors")?;
+        Ok(())
+    }
+
+    /// Fails if the guest is busy for a second in which nobody wants anything of it.
+    pub fn expect_rest(&self) -> Result<()> {
+        let before = self.ticks()?;
+        thread::sleep(Duration::from_secs(1));
+        let used = self.ticks()? - before;
+        ensure!(used <= RESTFUL, "the idle guest used {used} of 100 ticks");
+        Ok(())
+    }
+
+    /// The processor time that the guest has used.
+    fn ticks(&self) -> Result<u64> {
+        let stat = self.stat()?;
+        let (user, system): (u64, u64) = (stat[11].parse()?, stat[12].parse()?);
+        Ok(user + system)
+    }
+
+    /// What the kernel says of the process, from its state on.
+    fn stat(&self) -> Result<Vec<String>> {
+        let stat = fs::read_to_string(format!("/proc/{}/stat", self.pid));
+        let stat = stat.context("the guest is gone")?;
+        // The name before it may hold anything.
+        let (_, stat) = stat
+            .rsplit_once(')')
+            .context("strange words of the kernel")?;
+        let stat: Vec<String> = stat.split_whitespace().map(String::from).collect();
+        ensure!(stat.len() > 12, "few words of the kernel");
+        Ok(stat)
+    }
+
+    /// The end of what the guest printed, for an error.
+    pub fn last_words(&self) -> String {
+        let log = self.server.log().unwrap_or_default();
+        format!("it printed:\n{}", process::tail(&log, 8))
+    }
+
+    pub fn wait_until(&self, what: &str, come: impl Fn() -> Result<bool>) -> Result<()> {
+        let end = Instant::now() + PATIENCE;
+        while !come()? {
+            ensure!(Instant::now() < end, "not {what} after {PATIENCE:?}");
+            thread::sleep(Duration::from_millis(2));
+        }
+        Ok(())
+    }
+}

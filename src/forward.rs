@@ -1,0 +1,124 @@
+//! The impl blocks that sources share but for a type's name.
+//!
+//! Each macro takes types with one field, `inner: IoSource<_>`. What gives a descriptor away ends
+//! its registration first.
+
+/// Events, `{:?}` as the host's own socket prints it, and descriptors.
+macro_rules! forward {
+    ($name:ident) => {
+        const _: () = {
+            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
+            use std::{fmt, io};
+            use $crate::{Interest, Registry, Token, event, io_source::IoSource};
+
+            impl event::Source for $name {
+                #[inline]
+                fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+                    self.inner.register(r, t, i)
+                }
+                #[inline]
+                fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+                    self.inner.reregister(r, t, i)
+                }
+                #[inline]
+                fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+                    self.inner.deregister(r)
+                }
+            }
+            impl fmt::Debug for $name {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    self.inner.fmt(f)
+                }
+            }
+            impl AsFd for $name {
+                #[inline]
+                fn as_fd(&self) -> BorrowedFd<'_> {
+                    self.inner.inner().as_fd()
+                }
+            }
+            impl AsRawFd for $name {
+                #[inline]
+                fn as_raw_fd(&self) -> RawFd {
+                    self.inner.inner().as_raw_fd()
+                }
+            }
+            impl IntoRawFd for $name {
+                fn into_raw_fd(self) -> RawFd {
+                    self.inner.into_inner().into_raw_fd()
+                }
+            }
+            #[allow(unsafe_code)]
+            impl FromRawFd for $name {
+                unsafe fn from_raw_fd(fd: RawFd) -> $name {
+                    // SAFETY: the caller keeps the same promise.
+                    unsafe { OwnedFd::from_raw_fd(fd) }.into()
+                }
+            }
+            impl From<OwnedFd> for $name {
+                /// Takes over a descriptor, which must be non-blocking already.
+                fn from(fd: OwnedFd) -> $name {
+                    let inner = IoSource::new(fd.into());
+                    $name { inner }
+                }
+            }
+            impl From<$name> for OwnedFd {
+                fn from(socket: $name) -> OwnedFd {
+                    socket.inner.into_inner().into()
+                }
+            }
+        };
+    };
+}
+
+/// `Read`, for a stream of bytes and its reference.
+macro_rules! reads {
+    ($($name:ty),+) => { const _: () = {
+        use std::io::{self, IoSliceMut, Read};
+        use $crate::{forward::total, io_source::Flow::Bytes, sys::Direction};
+        $(
+            impl Read for $name {
+                #[inline]
+                fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+                    self.inner.io(Direction::Read, Bytes(buf.len()), |mut s| s.read(buf))
+                }
+                #[inline]
+                fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+                    let flow = Bytes(total(bufs));
+                    self.inner.io(Direction::Read, flow, |mut s| s.read_vectored(bufs))
+                }
+            }
+        )+
+    }; };
+}
+
+/// `Write`, for a stream of bytes and its reference.
+macro_rules! writes {
+    ($($name:ty),+) => { const _: () = {
+        use std::io::{self, IoSlice, Write};
+        use $crate::{forward::total, io_source::Flow::Bytes, sys::Direction};
+        $(
+            impl Write for $name {
+                #[inline]
+                fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+                    self.inner.io(Direction::Write, Bytes(buf.len()), |mut s| s.write(buf))
+                }
+                #[inline]
+                fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
+                    let flow = Bytes(total(bufs));
+                    self.inner.io(Direction::Write, flow, |mut s| s.write_vectored(bufs))
+                }
+                #[inline]
+                fn flush(&mut self) -> io::Result<()> {
+                    Ok(())
+                }
+            }
+        )+
+    }; };
+}
+
+/// How much is asked for. Slices may share memory, so that the sum may be beyond all memory.
+#[inline]
+pub(crate) fn total<S: std::ops::Deref<Target = [u8]>>(slices: &[S]) -> usize {
+    let add = |total: usize, slice: &S| total.saturating_add(slice.len());
+    slices.iter().fold(0, add)
+}
