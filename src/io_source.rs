@@ -48,10 +48,13 @@ pub(crate) enum Flow {
     Items,
     /// Takes nothing that another event could be about.
     Nothing,
+    /// As `Nothing`, but where it would block, that is for want of room in another socket. This one
+    /// is writable all the while, so it is watched again after a pause.
+    Elsewhere,
 }
 
 // With pipes alone, nothing moves items.
-const _: [Flow; 2] = [Flow::Items, Flow::Nothing];
+const _: [Flow; 3] = [Flow::Items, Flow::Nothing, Flow::Elsewhere];
 
 impl<T> IoSource<T> {
     pub(crate) const fn new(inner: T) -> IoSource<T> {
@@ -125,6 +128,7 @@ enum Rearm {
 #[inline]
 fn after(direction: Direction, flow: Flow, result: Result<usize, &io::Error>) -> Rearm {
     match (result, flow, direction) {
+        (Err(error), Flow::Elsewhere, _) if is_retry(error) => Rearm::Later,
         (Err(error), ..) if is_retry(error) => Rearm::Now,
         (Err(error), Flow::Items, _) if !is_pending_error(error) => Rearm::Later,
         (_, Flow::Items, _) | (Ok(1..), Flow::Bytes(_), Direction::Read) => Rearm::Now,

@@ -2,6 +2,7 @@
 //! without arguments it names them. This package builds it over this library, and `upstream/`
 //! over mio itself, from the same lines.
 
+use std::hint::black_box;
 use std::io::{Read, Write};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::process::ExitCode;
@@ -77,33 +78,29 @@ fn poll(ready: usize, rounds: usize, polling: bool) {
             .unwrap();
     }
     let one = 1_u64.to_ne_bytes();
-    let mut sum = 0;
+    let mut served = 0;
     for _ in 0..rounds {
         // SAFETY: the eight bytes are there, and `counter` keeps its descriptor open.
-        assert_eq!(
-            unsafe { libc::write(counter.as_raw_fd(), one.as_ptr().cast(), 8) },
-            8
-        );
+        let added = unsafe { libc::write(counter.as_raw_fd(), one.as_ptr().cast(), 8) };
+        assert_eq!(added, 8);
         if !polling {
             continue;
         }
         poll.poll(&mut events, Some(Duration::ZERO)).unwrap();
-        let mut seen = 0;
+        // As servers do: two questions, and work that the compiler knows nothing of.
         for event in &events {
-            assert!(event.is_readable() && !event.is_writable() && !event.is_read_closed());
-            sum += event.token().0;
-            seen += 1;
+            if event.is_readable() {
+                black_box(event.token());
+                served += 1;
+            }
+            if event.is_writable() {
+                black_box(event.token());
+                served -= 1;
+            }
         }
-        assert_eq!(seen, ready);
     }
-    assert_eq!(
-        sum,
-        if polling {
-            rounds * (0..ready).sum::<usize>()
-        } else {
-            0
-        }
-    );
+    let expected = if polling { ready * rounds } else { 0 };
+    assert_eq!(served, expected);
 }
 
 /// A byte there, a byte back, and the read that would block, through the types' own I/O.

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::{OsStr, OsString};
+use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode, Stdio};
@@ -43,6 +44,8 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
     }
     let mut cargo = cargo(&toolchain)?;
     if host != ANY_HOST {
+        // Cargo may start the guest in another folder.
+        let host = fs::canonicalize(host).unwrap_or_else(|_| host.into());
         cargo.env("MIO_WASI_HOST", host);
     }
     if job == Job::Builds && !says(args, "--message-format") {
@@ -52,9 +55,7 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
             ExitCode::FAILURE
         });
     }
-    let status = cargo.args(args).status().context("cannot start cargo")?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
+    process::replace(cargo.args(args))
 }
 
 /// Builds guests for this program's own use, quietly; the answer is their modules.

@@ -48,7 +48,10 @@ impl Host {
             .with_context(|| format!("{shown} does not run"))?;
         let version = Version::find(&answer)
             .filter(|_| answer.to_lowercase().contains("wasmedge"))
-            .with_context(|| format!("{shown} is not a WasmEdge: it answers {answer:?}"))?;
+            .with_context(|| {
+                let first = answer.lines().next().unwrap_or_default();
+                format!("{shown} is not a WasmEdge: asked for its version, it says {first:?}")
+            })?;
         if version < OLDEST {
             bail!("{shown} is WasmEdge {version}, and {OLDEST} is the oldest that will do");
         }

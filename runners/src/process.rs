@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -67,6 +67,25 @@ pub fn wait(
         glance();
         thread::sleep(GLANCE);
     }
+}
+
+/// Becomes `command`'s process, so that signals and the exit status pass untouched.
+#[cfg(unix)]
+pub fn replace(command: &mut Command) -> Result<ExitCode> {
+    use std::os::unix::process::CommandExt;
+    let name = name(command);
+    Err(command.exec()).with_context(|| format!("cannot start `{name}`"))
+}
+
+/// Runs `command` in this process's place, as far as a system without `exec` allows.
+#[cfg(not(unix))]
+pub fn replace(command: &mut Command) -> Result<ExitCode> {
+    let name = name(command);
+    let status = command
+        .status()
+        .with_context(|| format!("cannot start `{name}`"))?;
+    let code = status.code().and_then(|code| u8::try_from(code).ok());
+    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }
 
 /// The program and its first word: enough to recognise it in an error.

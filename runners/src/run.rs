@@ -2,13 +2,13 @@
 
 use std::ffi::OsString;
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
 
-use crate::host::{Host, Rights};
-use crate::{imports, prepare};
+use crate::host::Rights;
+use crate::{imports, prepare, process};
 
 /// A guest with what it may use.
 #[derive(Debug, Args)]
@@ -53,7 +53,7 @@ pub fn run(host: &str, options: &Options) -> Result<ExitCode> {
             .map(OsString::from)
             .collect(),
     };
-    become_process(host.command(guest, &rights).args(args), &host)
+    process::replace(host.command(guest, &rights).args(args))
 }
 
 /// A compiled guest is native code and was checked before; a module is checked now.
@@ -73,19 +73,4 @@ pub fn compile(host: &str, wasm: &Path, so: &Path) -> Result<ExitCode> {
     host.compile(wasm, so)?;
     eprintln!("{} for {host}", so.display());
     Ok(ExitCode::SUCCESS)
-}
-
-/// On Unix this process is replaced, so that signals and the exit status pass untouched.
-#[cfg(unix)]
-fn become_process(command: &mut Command, host: &Host) -> Result<ExitCode> {
-    use std::os::unix::process::CommandExt;
-    Err(command.exec()).with_context(|| format!("cannot start {}", host.program.display()))
-}
-
-#[cfg(not(unix))]
-fn become_process(command: &mut Command, host: &Host) -> Result<ExitCode> {
-    let status = command.status();
-    let status = status.with_context(|| format!("cannot start {}", host.program.display()))?;
-    let code = status.code().and_then(|code| u8::try_from(code).ok());
-    Ok(code.map_or(ExitCode::FAILURE, ExitCode::from))
 }

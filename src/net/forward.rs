@@ -1,6 +1,125 @@
-//! What the sockets share beside `forward!`: their conversions from and to std's.
+//! What the sockets share beside `forward!`: some methods, and the conversions from and to std's.
 //!
 //! Hosts differ here in which of these types std has as well.
+
+/// What every socket has.
+macro_rules! socket {
+    ($name:ident, $address:ty) => {
+        impl $name {
+            /// The address of this end: what the socket is bound to.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`.
+            pub fn local_addr(&self) -> std::io::Result<$address> {
+                self.inner.inner().local_addr()
+            }
+
+            /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`.
+            pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
+                self.inner.inner().take_error()
+            }
+        }
+    };
+}
+
+/// What a socket has that can be connected.
+macro_rules! connected {
+    ($name:ident, $address:ty) => {
+        impl $name {
+            /// The address of the other end.
+            ///
+            /// # Errors
+            ///
+            /// [`NotConnected`](std::io::ErrorKind::NotConnected) while the connection is not made,
+            /// and when it has failed or was reset.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`.
+            pub fn peer_addr(&self) -> std::io::Result<$address> {
+                self.inner.inner().peer_addr()
+            }
+
+            /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+            ///
+            /// Through here the library learns that the call would have blocked, and watches the
+            /// socket again. `call` must not block, and must use this socket only.
+            ///
+            /// # Errors
+            ///
+            /// Those of `call`, which is to answer
+            /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) where the host's call does.
+            ///
+            /// ```no_run
+            /// # use mio::net::TcpStream;
+            /// # use std::os::fd::AsRawFd;
+            /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
+            /// # fn example(stream: &TcpStream) -> std::io::Result<usize> {
+            /// stream.try_io(|| call(stream.as_raw_fd()))
+            /// # }
+            /// ```
+            #[inline]
+            pub fn try_io<F, T>(&self, call: F) -> std::io::Result<T>
+            where
+                F: FnOnce() -> std::io::Result<T>,
+            {
+                self.inner.try_io(call)
+            }
+        }
+    };
+}
+
+/// What a socket has whose directions end one by one.
+macro_rules! shutdown {
+    ($name:ident) => {
+        impl $name {
+            /// Closes one direction, or both, while the socket stays open.
+            ///
+            /// A stream's peer reads all that was written, and then the end.
+            ///
+            /// # Errors
+            ///
+            /// [`NotConnected`](std::io::ErrorKind::NotConnected) where there is no connection.
+            pub fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
+                self.inner.inner().shutdown(how)
+            }
+        }
+    };
+}
+
+/// What a socket of the Internet has.
+macro_rules! ttl {
+    ($name:ident) => {
+        impl $name {
+            /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
+            ///
+            /// # Errors
+            ///
+            /// The host's: `ttl` is from 1 to 255.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+            pub fn set_ttl(&self, ttl: u32) -> std::io::Result<()> {
+                self.inner.inner().set_ttl(ttl)
+            }
+
+            /// How many routers a packet of this socket may pass.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+            pub fn ttl(&self) -> std::io::Result<u32> {
+                self.inner.inner().ttl()
+            }
+        }
+    };
+}
 
 /// Into std's socket.
 macro_rules! into_std {

@@ -1,7 +1,7 @@
 //! `TcpListener` and `TcpStream`.
 
 use std::io;
-use std::net::{Shutdown, SocketAddr};
+use std::net::SocketAddr;
 
 use crate::io_source::Flow::{Items, Nothing};
 use crate::io_source::IoSource;
@@ -85,49 +85,11 @@ impl TcpListener {
             (TcpStream { inner }, peer)
         })
     }
-
-    /// The address that the socket is bound to.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
-    ///
-    /// # Errors
-    ///
-    /// The host's: `ttl` is at most 255.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.inner.inner().set_ttl(ttl)
-    }
-
-    /// How many routers a packet of this socket may pass: see [`TcpListener::set_ttl`].
-    ///
-    /// # Hosts
-    ///
-    /// As [`TcpListener::set_ttl`].
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.inner.inner().ttl()
-    }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
 }
 
 forward!(TcpListener);
+socket!(TcpListener, SocketAddr);
+ttl!(TcpListener);
 tcp_std!(TcpListener);
 
 /// A TCP connection.
@@ -190,40 +152,6 @@ impl TcpStream {
         Ok(TcpStream { inner })
     }
 
-    /// The address of the other end.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) while the connection is not made, and when it
-    /// has failed or was reset.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().peer_addr()
-    }
-
-    /// The address of this end.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// Closes one direction, or both, while the socket stays open.
-    ///
-    /// The peer reads all that was written, and then the end.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.inner().shutdown(how)
-    }
-
     /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
     ///
     /// With it off, a small write does not wait for the acknowledgement of the one before.
@@ -246,39 +174,6 @@ impl TcpStream {
         self.inner.inner().nodelay()
     }
 
-    /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
-    ///
-    /// # Errors
-    ///
-    /// The host's: `ttl` is from 1 to 255.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.inner.inner().set_ttl(ttl)
-    }
-
-    /// How many routers a packet of this socket may pass: see [`TcpStream::set_ttl`].
-    ///
-    /// # Hosts
-    ///
-    /// As [`TcpStream::set_ttl`].
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.inner.inner().ttl()
-    }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    ///
-    /// This is how a connect tells that it failed: see [`TcpStream::connect`].
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
-
     /// Reads without taking: the next read gives the same bytes again.
     ///
     /// `Ok(0)` is the end of the stream, or a `buf` without room.
@@ -290,35 +185,13 @@ impl TcpStream {
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.inner.io(Read, Nothing, |s| s.peek(buf))
     }
-
-    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
-    ///
-    /// Through here the library learns that the call would have blocked, and watches the socket
-    /// again. `call` must not block, and must use this socket only.
-    ///
-    /// # Errors
-    ///
-    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
-    /// host's call does.
-    ///
-    /// ```no_run
-    /// # use mio::net::TcpStream;
-    /// # use std::os::fd::AsRawFd;
-    /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
-    /// # fn example(stream: &TcpStream) -> std::io::Result<usize> {
-    /// stream.try_io(|| call(stream.as_raw_fd()))
-    /// # }
-    /// ```
-    #[inline]
-    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
-    where
-        F: FnOnce() -> io::Result<T>,
-    {
-        self.inner.try_io(call)
-    }
 }
 
 forward!(TcpStream);
+socket!(TcpStream, SocketAddr);
+connected!(TcpStream, SocketAddr);
+shutdown!(TcpStream);
+ttl!(TcpStream);
 reads!(TcpStream, &TcpStream);
 writes!(TcpStream, &TcpStream);
 tcp_std!(TcpStream);

@@ -68,29 +68,6 @@ impl UdpSocket {
         Ok(UdpSocket { inner })
     }
 
-    /// The address that the socket is bound to.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI the scope and the flow of an IPv6 address are 0, here and wherever the host tells
-    /// one.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// The address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) without a [`UdpSocket::connect`].
-    ///
-    /// # Hosts
-    ///
-    /// As [`UdpSocket::local_addr`].
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().peer_addr()
-    }
-
     /// Sends a datagram to `target`.
     ///
     /// # Errors
@@ -257,28 +234,6 @@ impl UdpSocket {
         self.inner.inner().multicast_loop_v6()
     }
 
-    /// Sets how many routers a datagram of this socket may pass (`IP_TTL`).
-    ///
-    /// # Errors
-    ///
-    /// The host's: `ttl` is from 1 to 255.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
-    pub fn set_ttl(&self, ttl: u32) -> io::Result<()> {
-        self.inner.inner().set_ttl(ttl)
-    }
-
-    /// How many routers a datagram of this socket may pass: see [`UdpSocket::set_ttl`].
-    ///
-    /// # Hosts
-    ///
-    /// As [`UdpSocket::set_ttl`].
-    pub fn ttl(&self) -> io::Result<u32> {
-        self.inner.inner().ttl()
-    }
-
     /// Joins an IPv4 multicast group, on the interface that has the address `interface`.
     ///
     /// With [`Ipv4Addr::UNSPECIFIED`] the host chooses an interface.
@@ -348,28 +303,10 @@ impl UdpSocket {
     pub fn only_v6(&self) -> io::Result<bool> {
         socket::udp_only_v6(self.inner.inner())
     }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
-
-    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
-    ///
-    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
-    ///
-    /// # Errors
-    ///
-    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
-    /// host's call does.
-    #[inline]
-    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
-    where
-        F: FnOnce() -> io::Result<T>,
-    {
-        self.inner.try_io(call)
-    }
 }
 
 forward!(UdpSocket);
+socket!(UdpSocket, SocketAddr);
+connected!(UdpSocket, SocketAddr);
+ttl!(UdpSocket);
 std_socket!(UdpSocket, std::net::UdpSocket);

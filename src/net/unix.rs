@@ -1,10 +1,9 @@
 //! `UnixListener`, `UnixStream` and `UnixDatagram`.
 
 use std::io;
-use std::net::Shutdown;
 use std::path::Path;
 
-use crate::io_source::Flow::{Items, Nothing};
+use crate::io_source::Flow::{Elsewhere, Items, Nothing};
 use crate::io_source::IoSource;
 use crate::net::SocketAddr;
 use crate::sys::Direction::{Read, Write};
@@ -80,19 +79,10 @@ impl UnixListener {
             (UnixStream { inner }, peer)
         })
     }
-
-    /// The address that the socket is bound to.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
 }
 
 forward!(UnixListener);
+socket!(UnixListener, SocketAddr);
 unix_std!(UnixListener);
 
 /// A connection between Unix sockets.
@@ -154,53 +144,12 @@ impl UnixStream {
         let [one, other] = [one, other].map(IoSource::new);
         Ok((UnixStream { inner: one }, UnixStream { inner: other }))
     }
-
-    /// The address of this end.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// The address of the other end.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().peer_addr()
-    }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
-
-    /// Closes one direction, or both, while the socket stays open.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) where there is no connection.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.inner().shutdown(how)
-    }
-
-    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
-    ///
-    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
-    ///
-    /// # Errors
-    ///
-    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
-    /// host's call does.
-    #[inline]
-    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
-    where
-        F: FnOnce() -> io::Result<T>,
-    {
-        self.inner.try_io(call)
-    }
 }
 
 forward!(UnixStream);
+socket!(UnixStream, SocketAddr);
+connected!(UnixStream, SocketAddr);
+shutdown!(UnixStream);
 reads!(UnixStream, &UnixStream);
 writes!(UnixStream, &UnixStream);
 unix_std!(UnixStream);
@@ -276,20 +225,6 @@ impl UnixDatagram {
         Ok((UnixDatagram { inner: one }, UnixDatagram { inner: other }))
     }
 
-    /// The address that the socket is bound to.
-    pub fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().local_addr()
-    }
-
-    /// The address that the socket is connected to.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) without a [`UnixDatagram::connect`].
-    pub fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.inner.inner().peer_addr()
-    }
-
     /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
     ///
     /// # Errors
@@ -314,13 +249,16 @@ impl UnixDatagram {
     ///
     /// # Errors
     ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the receiver has no room. An event does not
-    /// tell when it has again, since the socket itself stays writable: try again later. Else the
-    /// host's.
+    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the receiver has no room. No event tells
+    /// when it has again, since the socket itself stays writable: try again later. Else the host's.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI a writable event reminds of it after a pause.
     #[inline]
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
-        self.inner.io(Write, Nothing, |s| s.send_to(buf, path))
+        self.inner.io(Write, Elsewhere, |s| s.send_to(buf, path))
     }
 
     /// Sends a datagram to the connected peer.
@@ -332,37 +270,10 @@ impl UnixDatagram {
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.inner.io(Write, Nothing, |s| s.send(buf))
     }
-
-    /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-    pub fn take_error(&self) -> io::Result<Option<io::Error>> {
-        self.inner.inner().take_error()
-    }
-
-    /// Closes one direction, or both, while the socket stays open.
-    ///
-    /// # Errors
-    ///
-    /// [`NotConnected`](io::ErrorKind::NotConnected) where the socket is not connected.
-    pub fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        self.inner.inner().shutdown(how)
-    }
-
-    /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
-    ///
-    /// See [`TcpStream::try_io`](crate::net::TcpStream::try_io).
-    ///
-    /// # Errors
-    ///
-    /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock) where the
-    /// host's call does.
-    #[inline]
-    pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
-    where
-        F: FnOnce() -> io::Result<T>,
-    {
-        self.inner.try_io(call)
-    }
 }
 
 forward!(UnixDatagram);
+socket!(UnixDatagram, SocketAddr);
+connected!(UnixDatagram, SocketAddr);
+shutdown!(UnixDatagram);
 unix_std!(UnixDatagram);

@@ -17,7 +17,8 @@ const STAND_INS: [(&str, Option<&str>); 7] = [
     ("ca-certificates", None),
 ];
 
-/// A machine's architecture in Debian's words, and where its packages keep things.
+/// A machine's architecture in Debian's words, and where its packages keep things. Only amd64 has
+/// been tried.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Arch {
     pub name: &'static str,

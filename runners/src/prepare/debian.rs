@@ -13,8 +13,7 @@ use super::apt::{self, Arch};
 use super::mark;
 use crate::{process, project};
 
-/// Used where the machine's own sources name no Debian archive, as on its derivatives.
-const PUBLIC_MIRROR: &str = "http://deb.debian.org/debian";
+/// Names an archive where the machine's own sources name none, as on Debian's derivatives.
 const MIRROR: &str = "MIO_WASI_DEBIAN_MIRROR";
 /// The package `debian-archive-keyring`: its file is called one or the other.
 const KEYRINGS: [&str; 2] = [
@@ -71,14 +70,14 @@ impl Debian {
         Ok(Debian {
             arch,
             keyring,
-            mirror: Debian::mirror(),
+            mirror: Debian::mirror()?,
             network,
         })
     }
 
-    fn mirror() -> String {
+    fn mirror() -> Result<String> {
         if let Ok(mirror) = env::var(MIRROR) {
-            return mirror;
+            return Ok(mirror);
         }
         let mut ask = Command::new("apt-get");
         ask.args([
@@ -88,7 +87,12 @@ impl Debian {
             "$(REPO_URI)",
         ]);
         let targets = process::quiet(ask.arg("Created-By: Packages")).unwrap_or_default();
-        apt::mirror(&targets).unwrap_or_else(|| PUBLIC_MIRROR.into())
+        apt::mirror(&targets).with_context(|| {
+            format!(
+                "this machine's package sources name no Debian archive: set {MIRROR} to the \
+                 address of a Debian mirror"
+            )
+        })
     }
 
     /// The suite called `name`, with its lists fetched once.

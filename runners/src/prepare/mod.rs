@@ -2,8 +2,8 @@
 //!
 //! What is installed comes first; then `rustup target add` for the target; then Debian's packages,
 //! unpacked under `target/prepared`. Nothing is installed outside this project's folder but by
-//! rustup. `MIO_WASI_PREPARE=debian` leaves rustup out. One process prepares at a time, and a folder
-//! counts only when its last step has left a mark in it.
+//! rustup. `MIO_WASI_PREPARE=debian` leaves rustup out. One process prepares at a time, and a
+//! folder counts only when its last step has left a mark in it.
 
 mod apt;
 mod compiler;

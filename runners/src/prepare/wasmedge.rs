@@ -89,7 +89,11 @@ pub fn find_or_fetch(name: &str) -> Result<Host> {
     for program in installed() {
         match Host::at(&program) {
             Ok(host) => return Ok(host),
-            Err(error) => tried.push((program.display().to_string(), error)),
+            Err(error) => {
+                // Said aloud: who installed it expects it to be used.
+                eprintln!("  passed over: {error:#}");
+                tried.push((program.display().to_string(), error));
+            }
         }
     }
     // A newer one that a run of the suite has left is as good as the stable one.

@@ -9,9 +9,8 @@ use std::iter;
 
 use anyhow::{Context, Result, ensure};
 use wasmparser::{
-    ExportSectionReader, ExternalKind, FuncType, FunctionBody, FunctionSectionReader,
-    GlobalSectionReader, ImportSectionReader, Operator, Parser, Payload, TypeRef,
-    TypeSectionReader,
+    ExportSectionReader, ExternalKind, FuncType, FunctionBody, GlobalSectionReader,
+    ImportSectionReader, Operator, Parser, Payload, TypeRef, TypeSectionReader,
 };
 
 use crate::imports;

@@ -63,19 +63,22 @@ impl Client {
             .with_context(|| format!("client {}", self.number))
     }
 
-    /// Sends as much of `bytes` as anybody takes while the answers are not read.
-    pub fn send_until_full(&mut self, bytes: &[u8]) -> Result<usize> {
+    /// Sends as much as the buffers on the way there and back take while the answers are not
+    /// read, and tells what that was.
+    pub fn send_until_full(&mut self) -> Result<Vec<u8>> {
+        const TOO_MUCH: usize = 256 << 20;
         self.stream
             .set_write_timeout(Some(Duration::from_millis(200)))?;
-        let mut sent = 0;
-        while sent < bytes.len() {
-            match self.stream.write(&bytes[sent..]) {
-                Ok(count) => sent += count,
+        let mut sent = Vec::new();
+        while sent.len() < TOO_MUCH {
+            let bytes = self.bytes(64 << 10);
+            match self.stream.write(&bytes) {
+                Ok(count) => sent.extend(&bytes[..count]),
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(sent),
                 Err(error) => return Err(error).context("cannot send"),
             }
         }
-        bail!("all of {sent} bytes were taken while no answer was read")
+        bail!("{TOO_MUCH} bytes were taken while no answer was read")
     }
 
     /// Ends the connection without a goodbye: the other end is told of a reset.

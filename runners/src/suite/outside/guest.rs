@@ -64,6 +64,11 @@ impl Guest {
         self.signal(Signal::CONT)
     }
 
+    /// Whether it waits for something.
+    pub fn is_asleep(&self) -> Result<bool> {
+        Ok(self.stat()?[0] == "S")
+    }
+
     fn signal(&self, signal: Signal) -> Result<()> {
         kill_process(self.pid, signal).context("cannot send a signal to the guest")
     }
@@ -85,27 +90,38 @@ impl Guest {
 
     /// How many descriptors the process has.
     pub fn descriptors(&self) -> Result<usize> {
-        let folder = fs::read_dir(format!("/proc/{}/fd", self.pid));
-        Ok(folder.context("the guest is gone")?.count())
+        Ok(self.numbers()?.len())
     }
 
     pub fn wait_for_descriptors(&self, count: usize) -> Result<()> {
-        let reached = self.wait_until("", || Ok(self.descriptors()? == count));
+        let reached = self.wait_until("so", || Ok(self.descriptors()? == count));
         reached.with_context(|| match self.descriptors() {
             Ok(found) => format!("the guest should have {count} descriptors and has {found}"),
             Err(_) => "the guest has no descriptors".into(),
         })
     }
 
-    /// Leaves room for no more than `count` descriptors.
-    pub fn limit_descriptors(&self, count: usize) -> Result<()> {
-        let count = Some(count as u64);
+    /// Leaves room for no more than so many descriptors beside those that are open.
+    pub fn limit_descriptors(&self, room: usize) -> Result<()> {
+        // It is their numbers that are limited, and the process may have been given high ones.
+        let numbers = self.numbers()?;
+        let free = (0..).filter(|number| !numbers.contains(number));
+        let limit = free.skip(room).next();
         let limit = Rlimit {
-            current: count,
-            maximum: count,
+            current: limit,
+            maximum: limit,
         };
         prlimit(Some(self.pid), Resource::Nofile, limit).context("cannot limit descriptors")?;
         Ok(())
+    }
+
+    /// The process's descriptors by their numbers.
+    fn numbers(&self) -> Result<Vec<u64>> {
+        let folder = fs::read_dir(format!("/proc/{}/fd", self.pid));
+        let numbers = folder
+            .context("the guest is gone")?
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        Ok(numbers.collect())
     }
 
     /// Fails if the guest is busy for a second in which nobody wants anything of it.

@@ -87,13 +87,13 @@ pub fn reset_before_accept(guest: &Guest) -> Result<()> {
 
 /// More connections come than the guest's process has descriptors for.
 pub fn full_table(guest: &Guest) -> Result<()> {
-    const DESCRIPTORS: usize = 64;
+    const ROOM: usize = 40;
     let before = guest.descriptors()?;
-    guest.limit_descriptors(DESCRIPTORS)?;
+    guest.limit_descriptors(ROOM)?;
     // The kernel connects all of them; they are accepted in this order.
-    let mut inside = Client::connect_many(guest.tcp, 90)?;
-    guest.wait_for_descriptors(DESCRIPTORS)?;
-    let mut waiting = inside.split_off(DESCRIPTORS - before);
+    let mut inside = Client::connect_many(guest.tcp, ROOM + 30)?;
+    guest.wait_for_descriptors(before + ROOM)?;
+    let mut waiting = inside.split_off(ROOM);
     for _ in 0..3 {
         echo_all(&mut inside, 3000).context("with a full table")?;
     }
