@@ -1,7 +1,12 @@
 //! The impl blocks that sources share but for a type's name.
 //!
-//! Each macro takes types with one field, `inner: IoSource<_>`. What gives a descriptor away ends
-//! its registration first.
+//! Each macro takes types with one field, `inner: IoSource<_>`.
+
+use std::io;
+use std::ops::Deref;
+
+use crate::io_source::sent;
+use crate::sys::Outcome;
 
 /// Events, `{:?}` as the host's own socket prints it, and descriptors.
 macro_rules! forward {
@@ -43,6 +48,8 @@ macro_rules! forward {
                 }
             }
             impl IntoRawFd for $name {
+                /// Gives the descriptor away. Deregister first: a kernel with a list of its own
+                /// keeps it there, under its old token.
                 fn into_raw_fd(self) -> RawFd {
                     self.inner.into_inner().into_raw_fd()
                 }
@@ -74,17 +81,18 @@ macro_rules! forward {
 macro_rules! reads {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSliceMut, Read};
-        use $crate::{forward::total, io_source::Flow::Bytes, sys::Direction};
+        use $crate::forward::{read, total};
+        use $crate::sys::Direction;
         $(
             impl Read for $name {
                 #[inline]
                 fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                    self.inner.io(Direction::Read, Bytes(buf.len()), |mut s| s.read(buf))
+                    self.inner.io(Direction::Read, read(buf.len()), |mut s| s.read(buf))
                 }
                 #[inline]
                 fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                    let flow = Bytes(total(bufs));
-                    self.inner.io(Direction::Read, flow, |mut s| s.read_vectored(bufs))
+                    let rule = read(total(bufs));
+                    self.inner.io(Direction::Read, rule, |mut s| s.read_vectored(bufs))
                 }
             }
         )+
@@ -95,17 +103,18 @@ macro_rules! reads {
 macro_rules! writes {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSlice, Write};
-        use $crate::{forward::total, io_source::Flow::Bytes, sys::Direction};
+        use $crate::forward::{total, written};
+        use $crate::sys::Direction;
         $(
             impl Write for $name {
                 #[inline]
                 fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                    self.inner.io(Direction::Write, Bytes(buf.len()), |mut s| s.write(buf))
+                    self.inner.io(Direction::Write, written(buf.len()), |mut s| s.write(buf))
                 }
                 #[inline]
                 fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                    let flow = Bytes(total(bufs));
-                    self.inner.io(Direction::Write, flow, |mut s| s.write_vectored(bufs))
+                    let rule = written(total(bufs));
+                    self.inner.io(Direction::Write, rule, |mut s| s.write_vectored(bufs))
                 }
                 #[inline]
                 fn flush(&mut self) -> io::Result<()> {
@@ -116,9 +125,32 @@ macro_rules! writes {
     }; };
 }
 
-/// How much is asked for. Slices may share memory, so that the sum may be beyond all memory.
+/// The rule for reading. Any input taken rearms: a program that takes one buffer per event then
+/// never loses a wake-up, and cannot spin, since each event costs it input. The end of the stream
+/// ends the watching, which an earlier read of the same event may have begun again.
 #[inline]
-pub(crate) fn total<S: std::ops::Deref<Target = [u8]>>(slices: &[S]) -> usize {
+pub(crate) fn read(asked: usize) -> impl FnOnce(&io::Result<usize>) -> Outcome {
+    move |result| match result {
+        Ok(0) if asked > 0 => Outcome::Ended,
+        Ok(1..) => Outcome::Took,
+        _ => sent(result),
+    }
+}
+
+/// The rule for writing. Only a write that was cut short rearms: a socket that always has room
+/// would fire for ever.
+#[inline]
+pub(crate) fn written(asked: usize) -> impl FnOnce(&io::Result<usize>) -> Outcome {
+    move |result| match result {
+        Ok(length) if 0 < *length && *length < asked => Outcome::Took,
+        _ => sent(result),
+    }
+}
+
+/// How much is asked for, as far as one call goes: hosts take 1024 slices. They may share memory,
+/// so that the sum may be beyond all memory.
+#[inline]
+pub(crate) fn total<S: Deref<Target = [u8]>>(slices: &[S]) -> usize {
     let add = |total: usize, slice: &S| total.saturating_add(slice.len());
-    slices.iter().fold(0, add)
+    slices.iter().take(1024).fold(0, add)
 }

@@ -2,14 +2,15 @@
 //!
 //! Every I/O call of the public types passes through here. A host with kernel edges ignores what
 //! follows; WASI's is level-triggered and forgets, so a delivered event takes its row out of the
-//! table, and the outcome of the next I/O call decides when it goes back in: see [`Flow`].
+//! table, and the outcome of the next I/O call decides when it goes back in: see [`Outcome`]. A rule
+//! turns a call's result into its outcome; the rules stand with the calls that they are for.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::num::NonZeroU32;
 
-use crate::error::Error;
-use crate::sys::{Direction, HostSelector, Row as _, Selector};
+use crate::error::error;
+use crate::sys::{Direction, HostSelector, Outcome, Row as _, Selector};
 use crate::{Interest, Registry, Token, event};
 
 type HostRow = <HostSelector as Selector>::Row;
@@ -33,29 +34,6 @@ struct Registration {
     registry: NonZeroU32,
 }
 
-/// How an I/O call uses up readiness, which decides what rearms its direction besides
-/// `WouldBlock`.
-#[derive(Copy, Clone)]
-pub(crate) enum Flow {
-    /// Bytes, of which so many were asked for. Any input taken rearms reading: a program that
-    /// takes one buffer per event then never loses a wake-up, and cannot spin, since each event
-    /// costs it input. An end of stream disarms reading, since an earlier read of the same event
-    /// may have armed it. Output rearms writing only where less was taken than offered: a socket
-    /// that always has room would fire for ever.
-    Bytes(usize),
-    /// Whole items: connections, datagrams. A call takes one item or one pending error from the
-    /// queue, so it rearms either way.
-    Items,
-    /// Takes nothing that another event could be about.
-    Nothing,
-    /// As `Nothing`, but where it would block, that is for want of room in another socket. This one
-    /// is writable all the while, so it is watched again after a pause.
-    Elsewhere,
-}
-
-// With pipes alone, nothing moves items.
-const _: [Flow; 3] = [Flow::Items, Flow::Nothing, Flow::Elsewhere];
-
 impl<T> IoSource<T> {
     pub(crate) const fn new(inner: T) -> IoSource<T> {
         IoSource {
@@ -64,7 +42,8 @@ impl<T> IoSource<T> {
         }
     }
 
-    /// Ends the registration, without a word to a kernel that needs none, and gives the socket.
+    /// Gives the socket. On a host that forgets this ends the registration; a kernel that keeps its
+    /// own list keeps the descriptor in it.
     pub(crate) fn into_inner(self) -> T {
         self.inner
     }
@@ -75,40 +54,34 @@ impl<T> IoSource<T> {
         &self.inner
     }
 
-    /// Makes one I/O call that moves `flow` in `direction`, and rearms as its outcome asks.
+    /// Makes one I/O call in `direction`, whose result means what `rule` says.
     #[inline]
-    pub(crate) fn io<R: Amount>(
+    pub(crate) fn io<R>(
         &self,
         direction: Direction,
-        flow: Flow,
+        rule: impl FnOnce(&io::Result<R>) -> Outcome,
         call: impl FnOnce(&T) -> io::Result<R>,
     ) -> io::Result<R> {
         let result = call(&self.inner);
         if let Some(row) = self.level_row() {
-            match after(direction, flow, result.as_ref().map(Amount::amount)) {
-                Rearm::No => {}
-                Rearm::Now => row.rearm(direction),
-                Rearm::Never => row.disarm(direction),
-                Rearm::Later => row.rearm_later(direction),
-            }
+            row.note(direction, rule(&result));
         }
         result
     }
 
-    /// Makes a user's own I/O call, whose direction is unknown: `WouldBlock` rearms both.
+    /// Makes a user's own I/O call, whose direction is unknown: `WouldBlock` is said of both.
     #[inline]
     pub(crate) fn try_io<R>(&self, call: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         let result = call();
-        if let (Some(row), Err(error)) = (self.level_row(), &result) {
-            if is_retry(error) {
-                row.rearm(Direction::Read);
-                row.rearm(Direction::Write);
-            }
+        if let Some(row) = self.level_row() {
+            let outcome = sent(&result);
+            row.note(Direction::Read, outcome);
+            row.note(Direction::Write, outcome);
         }
         result
     }
 
-    /// The row to rearm, where there is one and the host needs it.
+    /// The row that is to hear of outcomes, where the host needs it.
     #[inline]
     fn level_row(&self) -> Option<&HostRow> {
         match &self.registration {
@@ -118,66 +91,18 @@ impl<T> IoSource<T> {
     }
 }
 
-enum Rearm {
-    No,
-    Now,
-    Later,
-    Never,
-}
-
-#[inline]
-fn after(direction: Direction, flow: Flow, result: Result<usize, &io::Error>) -> Rearm {
-    match (result, flow, direction) {
-        (Err(error), Flow::Elsewhere, _) if is_retry(error) => Rearm::Later,
-        (Err(error), ..) if is_retry(error) => Rearm::Now,
-        (Err(error), Flow::Items, _) if !is_pending_error(error) => Rearm::Later,
-        (_, Flow::Items, _) | (Ok(1..), Flow::Bytes(_), Direction::Read) => Rearm::Now,
-        (Ok(0), Flow::Bytes(1..), Direction::Read) => Rearm::Never,
-        (Ok(moved), Flow::Bytes(asked), Direction::Write) if 0 < moved && moved < asked => {
-            Rearm::Now
-        }
-        _ => Rearm::No,
+/// The rule for a call that does all or nothing, and after which nothing is left to be told.
+pub(crate) fn sent<R>(result: &io::Result<R>) -> Outcome {
+    match result {
+        Ok(_) => Outcome::Moved,
+        Err(error) if is_retry(error) => Outcome::Dry,
+        Err(_) => Outcome::Nothing,
     }
 }
 
 /// The call did nothing and wants to be made again.
-fn is_retry(error: &io::Error) -> bool {
+pub(crate) fn is_retry(error: &io::Error) -> bool {
     matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted)
-}
-
-/// An error that waited in the socket's queue and is gone now that it was told. Others (a full
-/// descriptor table, no memory) would be told again at once: those rearm after a pause.
-fn is_pending_error(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        ErrorKind::ConnectionRefused
-            | ErrorKind::ConnectionReset
-            | ErrorKind::ConnectionAborted
-            | ErrorKind::HostUnreachable
-            | ErrorKind::NetworkUnreachable
-            | ErrorKind::NetworkDown
-            | ErrorKind::TimedOut
-    )
-}
-
-/// How much a call moved, where that matters.
-pub(crate) trait Amount {
-    fn amount(&self) -> usize;
-}
-
-impl Amount for usize {
-    #[inline]
-    fn amount(&self) -> usize {
-        *self
-    }
-}
-
-/// Items with their address: the flow does not depend on their size.
-impl<A, B> Amount for (A, B) {
-    #[inline]
-    fn amount(&self) -> usize {
-        1
-    }
 }
 
 impl<T: AsSource> event::Source for IoSource<T> {
@@ -227,11 +152,14 @@ impl<T: AsSource> event::Source for IoSource<T> {
 
 #[cold]
 fn taken(registration: &Registration, registry: &Registry) -> io::Error {
-    if registration.registry == registry.id() {
-        Error::AlreadyRegistered.into()
+    let (what, advice) = if registration.registry == registry.id() {
+        let advice = "use `reregister` to change it, or `deregister` first";
+        ("this source is registered already", advice)
     } else {
-        Error::OtherRegistry.into()
-    }
+        let advice = "deregister it there first, while that poller exists";
+        ("this source is registered with another poller", advice)
+    };
+    error(ErrorKind::AlreadyExists, what, advice)
 }
 
 #[inline]
@@ -241,8 +169,10 @@ fn held<'a>(
 ) -> io::Result<&'a Registration> {
     match registration {
         Some(registration) if registration.registry == registry.id() => Ok(registration),
-        Some(_) => Err(Error::OtherRegistry.into()),
-        None => Err(Error::NotRegistered.into()),
+        _ => {
+            let what = "this source is not registered with this poller";
+            Err(error(ErrorKind::NotFound, what, "call `register` first"))
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 use crate::log::log;
 use crate::sys::{HostSelector, Selector as _};
 use crate::{Events, Interest, Token, event};
@@ -123,7 +123,9 @@ impl Poll {
     pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
         let list = events.cleared();
         if list.capacity() == 0 {
-            return Err(Error::NoCapacity.into());
+            let what = "these `Events` have no capacity";
+            let advice = "create them with room for at least one event";
+            return Err(error(ErrorKind::InvalidInput, what, advice));
         }
         self.registry.selector.wait(list, timeout)
     }

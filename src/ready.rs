@@ -1,4 +1,5 @@
-//! What an event says of its source, in one form for every host.
+//! Readiness, in one form for every host: what an event says of its source, and what the outcome of
+//! a call says of a direction.
 
 use std::fmt;
 use std::ops::BitOr;
@@ -64,4 +65,30 @@ impl fmt::Debug for Ready {
             Ok(())
         }
     }
+}
+
+/// One of the two ways that a source can be ready.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    Read = 0,
+    Write = 1,
+}
+
+/// What the outcome of an I/O call says of its direction.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// It moved all that it was to move, and says nothing of the next call.
+    Moved,
+    /// It took a part, or one of several: there may be more.
+    Took,
+    /// It would have blocked.
+    Dry,
+    /// It looked at what is there and left it there.
+    Left,
+    /// It failed, and would fail again at once.
+    Stuck,
+    /// The direction has ended.
+    Ended,
+    /// It failed for good, or says nothing at all.
+    Nothing,
 }

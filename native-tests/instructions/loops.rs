@@ -14,8 +14,10 @@ use mio::{Events, Interest, Poll, Token};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
+type Loop = (&'static str, fn(usize));
+
 /// The first is the part of the polls that is not theirs, which the test takes off.
-const LOOPS: [(&str, fn(usize)); 6] = [
+const LOOPS: [Loop; 6] = [
     ("making ready", |rounds| poll(64, rounds, false)),
     ("register, deregister", register),
     ("reregister", reregister),

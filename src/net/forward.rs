@@ -21,7 +21,9 @@ macro_rules! socket {
             ///
             /// On WASI without feature `wasmedge`, `Unsupported`.
             pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
-                self.inner.inner().take_error()
+                let rule = super::outcome::error_taken;
+                self.inner
+                    .io(crate::sys::Direction::Read, rule, |s| s.take_error())
             }
         }
     };
@@ -42,7 +44,9 @@ macro_rules! connected {
             ///
             /// On WASI without feature `wasmedge`, `Unsupported`.
             pub fn peer_addr(&self) -> std::io::Result<$address> {
-                self.inner.inner().peer_addr()
+                let rule = super::outcome::peer_asked;
+                self.inner
+                    .io(crate::sys::Direction::Write, rule, |s| s.peer_addr())
             }
 
             /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
@@ -55,12 +59,12 @@ macro_rules! connected {
             /// Those of `call`, which is to answer
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) where the host's call does.
             ///
-            /// ```no_run
-            /// # use mio::net::TcpStream;
+            /// ```
             /// # use std::os::fd::AsRawFd;
             /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
-            /// # fn example(stream: &TcpStream) -> std::io::Result<usize> {
-            /// stream.try_io(|| call(stream.as_raw_fd()))
+            #[doc = concat!("# fn example(socket: &mio::net::", stringify!($name), ")")]
+            /// # -> std::io::Result<usize> {
+            /// socket.try_io(|| call(socket.as_raw_fd()))
             /// # }
             /// ```
             #[inline]
@@ -176,11 +180,17 @@ mod host {
                 /// Takes over a socket, which must be non-blocking already: std's, or that of any
                 /// type that gives its descriptor away.
                 ///
+                /// # Panics
+                ///
+                /// Where the descriptor is -1: a bare number is a `IntoRawFd` too.
+                ///
                 /// # Hosts
                 ///
                 /// On Unix it takes std's type alone.
                 pub fn from_std<S: std::os::fd::IntoRawFd>(socket: S) -> $name {
-                    // SAFETY: `IntoRawFd` gives away an open descriptor.
+                    // SAFETY: a socket gives away a descriptor that is open and its own. The bound
+                    // is mio_wasi 0.8's and lets a bare number pass too: for that the caller
+                    // vouches.
                     unsafe { std::os::fd::FromRawFd::from_raw_fd(socket.into_raw_fd()) }
                 }
             }

@@ -8,6 +8,7 @@
 
 #[macro_use]
 mod forward;
+mod outcome;
 mod tcp;
 mod udp;
 mod unix;

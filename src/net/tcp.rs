@@ -3,7 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 
-use crate::io_source::Flow::{Items, Nothing};
+use super::outcome::{item, peeked};
 use crate::io_source::IoSource;
 use crate::sys::{Direction::Read, socket};
 
@@ -79,7 +79,7 @@ impl TcpListener {
     /// and the result has the unspecified one, `0.0.0.0:0`.
     #[inline]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
-        let accepted = self.inner.io(Read, Items, socket::tcp_accept);
+        let accepted = self.inner.io(Read, item, socket::tcp_accept);
         accepted.map(|(stream, peer)| {
             let inner = IoSource::new(stream);
             (TcpStream { inner }, peer)
@@ -183,7 +183,7 @@ impl TcpStream {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
     #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, Nothing, |s| s.peek(buf))
+        self.inner.io(Read, peeked, |s| s.peek(buf))
     }
 }
 

@@ -3,8 +3,8 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use crate::io_source::Flow::{Items, Nothing};
-use crate::io_source::IoSource;
+use super::outcome::{item, looked};
+use crate::io_source::{IoSource, sent};
 use crate::sys::Direction::{Read, Write};
 use crate::sys::socket;
 
@@ -76,7 +76,7 @@ impl UdpSocket {
     /// such as for a datagram that is too long; or an [error that waits](#errors-that-wait).
     #[inline]
     pub fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
-        self.inner.io(Write, Nothing, |s| s.send_to(buf, target))
+        self.inner.io(Write, sent, |s| s.send_to(buf, target))
     }
 
     /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
@@ -89,7 +89,7 @@ impl UdpSocket {
     /// [error that waits](#errors-that-wait).
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Read, Items, |s| s.recv_from(buf))
+        self.inner.io(Read, item, |s| s.recv_from(buf))
     }
 
     /// As [`UdpSocket::recv_from`], and leaves the datagram in place.
@@ -99,7 +99,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn peek_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Read, Nothing, |s| s.peek_from(buf))
+        self.inner.io(Read, looked, |s| s.peek_from(buf))
     }
 
     /// Sends a datagram to the connected peer.
@@ -109,7 +109,7 @@ impl UdpSocket {
     /// As [`UdpSocket::send_to`]; and the host's where the socket is not connected.
     #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.inner.io(Write, Nothing, |s| s.send(buf))
+        self.inner.io(Write, sent, |s| s.send(buf))
     }
 
     /// Receives a datagram. What does not fit into `buf` is lost.
@@ -121,7 +121,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, Items, |s| s.recv(buf))
+        self.inner.io(Read, item, |s| s.recv(buf))
     }
 
     /// As [`UdpSocket::recv`], and leaves the datagram in place.
@@ -131,7 +131,7 @@ impl UdpSocket {
     /// As [`UdpSocket::recv_from`].
     #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, Nothing, |s| s.peek(buf))
+        self.inner.io(Read, looked, |s| s.peek(buf))
     }
 
     /// Connects the socket: from now on it sends to `address` and receives only from there.

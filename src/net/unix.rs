@@ -3,8 +3,8 @@
 use std::io;
 use std::path::Path;
 
-use crate::io_source::Flow::{Elsewhere, Items, Nothing};
-use crate::io_source::IoSource;
+use super::outcome::{item, sent_elsewhere};
+use crate::io_source::{IoSource, sent};
 use crate::net::SocketAddr;
 use crate::sys::Direction::{Read, Write};
 use crate::sys::uds;
@@ -73,7 +73,7 @@ impl UnixListener {
     /// [`TcpListener::accept`](crate::net::TcpListener::accept).
     #[inline]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
-        let accepted = self.inner.io(Read, Items, uds::accept);
+        let accepted = self.inner.io(Read, item, uds::accept);
         accepted.map(|(stream, peer)| {
             let inner = IoSource::new(stream);
             (UnixStream { inner }, peer)
@@ -232,7 +232,7 @@ impl UnixDatagram {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Read, Items, |s| s.recv_from(buf))
+        self.inner.io(Read, item, |s| s.recv_from(buf))
     }
 
     /// Receives a datagram. What does not fit into `buf` is lost.
@@ -242,7 +242,7 @@ impl UnixDatagram {
     /// As [`UnixDatagram::recv_from`].
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, Items, |s| s.recv(buf))
+        self.inner.io(Read, item, |s| s.recv(buf))
     }
 
     /// Sends a datagram to the socket at `path`.
@@ -258,7 +258,8 @@ impl UnixDatagram {
     #[inline]
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
-        self.inner.io(Write, Elsewhere, |s| s.send_to(buf, path))
+        self.inner
+            .io(Write, sent_elsewhere, |s| s.send_to(buf, path))
     }
 
     /// Sends a datagram to the connected peer.
@@ -268,7 +269,7 @@ impl UnixDatagram {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the peer has no room. Else the host's.
     #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.inner.io(Write, Nothing, |s| s.send(buf))
+        self.inner.io(Write, sent, |s| s.send(buf))
     }
 }
 

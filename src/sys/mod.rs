@@ -12,7 +12,7 @@ use std::io;
 use std::time::Duration;
 
 use crate::event::Event;
-use crate::ready::Ready;
+pub(crate) use crate::ready::{Direction, Outcome, Ready};
 use crate::{Interest, Registry, Token};
 
 #[cfg(all(feature = "os-poll", target_os = "wasi"))]
@@ -43,13 +43,6 @@ pub(crate) use imp::{socket, uds};
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
 pub(crate) type HostWaker = imp::Waker;
-
-/// One of the two ways that a source can be ready.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    Read = 0,
-    Write = 1,
-}
 
 /// A queue of events, shared by a `Poll`, its registries and its wakers.
 pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
@@ -90,20 +83,12 @@ pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
 
 /// A registered source's end of the subscription. Hosts with kernel edges need none of it.
 pub(crate) trait Row: Debug + Send + Sync {
-    /// Whether the host forgets: only then are the calls below made.
+    /// Whether the host forgets: only then is it told of outcomes.
     const LEVEL: bool = false;
 
-    /// The host's queue ran dry (read) or full (write): watch that direction again.
+    /// An I/O call in this direction has ended so: watch, or do not.
     #[inline]
-    fn rearm(&self, _: Direction) {}
-
-    /// The direction has ended: nothing is left to watch.
-    #[inline]
-    fn disarm(&self, _: Direction) {}
-
-    /// As `rearm`, after a failure that would repeat at once: watch again after a pause.
-    #[inline]
-    fn rearm_later(&self, _: Direction) {}
+    fn note(&self, _: Direction, _: Outcome) {}
 }
 
 /// An event as the host writes it, and its one translation.
@@ -126,15 +111,11 @@ pub(crate) trait Wake: Debug + Send + Sync + Sized {
 const _: fn() = || {
     fn host<S: Selector, W: Wake<Selector = S>>() {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
-        let _ = (
-            S::Row::LEVEL,
-            S::Row::rearm,
-            S::Row::rearm_later,
-            S::Row::disarm,
-        );
+        let _ = (S::Row::LEVEL, S::Row::note);
         // What each host and set of features uses a part of.
-        let _ = (Direction::Read, Direction::Write, Ready::when);
-        let _ = Registry::id;
+        let _ = (Direction::Read, Direction::Write, Ready::when, Registry::id);
+        let _ = (Outcome::Moved, Outcome::Took, Outcome::Dry, Outcome::Left);
+        let _ = (Outcome::Stuck, Outcome::Ended, Outcome::Nothing);
     }
     host::<HostSelector, HostWaker>();
 };

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::io;
 use std::time::Duration;
 
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
 use crate::{Interest, Token};
@@ -39,9 +39,8 @@ impl super::Selector for Selector {
     type Event = Event;
 
     fn new() -> io::Result<Self> {
-        let needs = "build mio_wasi with its feature `os-poll`";
-        let call = "Poll::new";
-        Err(Error::Unsupported { call, needs }.into())
+        let advice = "build mio_wasi with its feature `os-poll`";
+        Err(error(ErrorKind::Unsupported, "Poll::new", advice))
     }
 
     fn try_clone(&self) -> io::Result<Self> {

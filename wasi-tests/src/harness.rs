@@ -174,20 +174,17 @@ impl Loop {
         self.mailbox.clear();
     }
 
-    /// Nothing is left to report, be it asked in passing or with a wait.
+    /// Nothing is left to report, be it asked in passing or with a wait, which lasts to its end.
     #[track_caller]
     pub(crate) fn quiet(&mut self, why: &str) {
-        assert!(
-            self.mailbox.is_empty(),
-            "{why}, but there were {:?}",
-            self.mailbox
-        );
-        for timeout in [0, 0, 4] {
-            let seen = self.turn(Some(Duration::from_millis(timeout)));
-            assert!(
-                seen.is_empty(),
-                "{why}, but a poll for {timeout} ms gave {seen:?}"
-            );
+        let kept = &self.mailbox;
+        assert!(kept.is_empty(), "{why}, but there were {kept:?}");
+        for timeout in [0, 0, 4].map(Duration::from_millis) {
+            let start = Instant::now();
+            let seen = self.turn(Some(timeout));
+            let waited = start.elapsed();
+            assert!(seen.is_empty(), "{why}, but {timeout:?} gave {seen:?}");
+            assert!(waited >= timeout, "{why}, but {timeout:?} took {waited:?}");
         }
     }
 

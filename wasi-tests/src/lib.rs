@@ -112,6 +112,7 @@ cases! {
         event_after_short_write,
         directions_are_apart,
         only_what_was_asked,
+        would_block_alone_arms_again,
         try_io_arms_again,
         peek_neither_repeats_nor_loses,
         end_of_stream_does_not_spin,
@@ -176,6 +177,7 @@ cases! {
         gather_and_scatter,
         large_transfer,
         writable_again_after_full_buffer,
+        writable_again_after_full_queue,
         pairs_are_made_or_unsupported,
         missing_flag_is_named ["no-af-unix"],
     }

@@ -175,7 +175,7 @@ fn is_rust(path: &str) -> bool {
 }
 
 fn in_src(path: &str) -> bool {
-    path.starts_with("src/")
+    path.starts_with("src/") && is_rust(path)
 }
 
 fn root() -> PathBuf {

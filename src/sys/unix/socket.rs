@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 
 use super::cvt;
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -125,6 +125,10 @@ fn ip(address: &libc::sockaddr_in6) -> io::Result<SocketAddr> {
             let ip = Ipv6Addr::from(address.sin6_addr.s6_addr);
             Ok(SocketAddrV6::new(ip, port, flow, scope).into())
         }
-        _ => Err(Error::BadAddress("the accepted socket's peer has no IP address").into()),
+        _ => {
+            let what = "the accepted socket's peer has no IP address";
+            let advice = "use the listener of its family";
+            Err(error(ErrorKind::InvalidInput, what, advice))
+        }
     }
 }

@@ -12,7 +12,7 @@ use std::os::fd::OwnedFd;
 
 use wasi::{Errno, Event, EventFdReadwrite, Fd, Subscription, SubscriptionClock, SubscriptionU};
 
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 #[cfg(feature = "net")]
 pub(super) mod sock;
@@ -67,7 +67,11 @@ pub(super) fn pollable(fd: Fd) -> io::Result<()> {
         wasi::FILETYPE_SOCKET_STREAM | wasi::FILETYPE_SOCKET_DGRAM | wasi::FILETYPE_UNKNOWN => {
             Ok(())
         }
-        _ => Err(Error::NotPollable(fd).into()),
+        _ => {
+            let what = "the descriptor is neither a socket nor a pipe";
+            let advice = "the host cannot wait for it; read or write it without registering";
+            Err(error(ErrorKind::InvalidInput, what, advice))
+        }
     }
 }
 

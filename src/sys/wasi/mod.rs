@@ -33,10 +33,10 @@ use wasi::{Fd, Subscription};
 
 use self::table::{First, Key};
 use self::wait::{Host, NO_EVENT, Waiter};
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
-use crate::sys::Direction;
+use crate::sys::{Direction, Outcome};
 use crate::{Interest, Token};
 
 /// A source as the host knows it.
@@ -84,7 +84,10 @@ impl super::Selector for Selector {
         }
         let table = &mut self.lock().table;
         let key = table.insert(source.fd, token, interest);
-        let key = key.ok_or(Error::DescriptorTaken)?;
+        let key = key.ok_or_else(|| {
+            let what = "another registered source owns the same descriptor";
+            error(ErrorKind::AlreadyExists, what, "register only one of them")
+        })?;
         if source.datagrams {
             table.note_datagrams(key);
         }
@@ -123,16 +126,13 @@ pub(crate) struct Row {
 impl super::Row for Row {
     const LEVEL: bool = true;
 
-    fn rearm(&self, direction: Direction) {
-        self.selector.lock().table.arm(self.key, direction);
-    }
-
-    fn disarm(&self, direction: Direction) {
-        self.selector.lock().table.disarm(self.key, direction);
-    }
-
-    fn rearm_later(&self, direction: Direction) {
-        self.selector.lock().table.park(self.key, direction);
+    fn note(&self, direction: Direction, outcome: Outcome) {
+        if outcome != Outcome::Nothing {
+            self.selector
+                .lock()
+                .table
+                .note(self.key, direction, outcome);
+        }
     }
 }
 
@@ -176,6 +176,12 @@ impl super::Wake for Waker {
     fn wake(&self) -> io::Result<()> {
         self.selector.lock().wake(self.token);
         Ok(())
+    }
+}
+
+impl Drop for Waker {
+    fn drop(&mut self) {
+        self.selector.lock().forget_wake(self.token);
     }
 }
 

@@ -11,7 +11,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 
 use super::abi::sock::{self, Flag, Kind, PEEK, TAKE};
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 /// What all sockets are.
 pub(super) struct Socket {
@@ -183,8 +183,8 @@ macro_rules! unreachable_options {
 
 #[cold]
 fn no_option<T>(call: &'static str) -> io::Result<T> {
-    let needs = "no WasmEdge up to 0.17 gives its guests this socket option";
-    Err(Error::Unsupported { call, needs }.into())
+    let advice = "no WasmEdge up to 0.17 gives its guests this socket option";
+    Err(error(ErrorKind::Unsupported, call, advice))
 }
 
 socket_type!(TcpStream, datagrams: false);

@@ -26,7 +26,7 @@ use wasi::{
 
 use crate::event::Event;
 use crate::ready::Ready;
-use crate::sys::Direction;
+use crate::sys::{Direction, Outcome};
 use crate::{Interest, Token};
 
 /// The number of row 0. No slot ever has it: it would be the last of 2^31 slots.
@@ -35,15 +35,19 @@ pub(super) const FIRST: u64 = u64::MAX;
 const DISARMED: u32 = 0;
 const PARKED: u32 = u32::MAX;
 
+/// After so many events of which nothing came, the next is told after a pause: a host may call
+/// ready what is not, such as a datagram socket that was shut down (WasmEdge 0.14 to 0.17).
+const MANY: u8 = 4;
+
 pub(super) struct Table {
     rows: Vec<Subscription>,
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
-    /// Rows to arm after a pause; entries whose row is no longer parked are skipped.
+    /// The rows that are parked.
     parked: Vec<u64>,
     /// Counts waits, so that a slot knows whether its event is in this one's output.
-    wait: u32,
+    wait: u64,
 }
 
 struct Slot {
@@ -55,7 +59,9 @@ struct Slot {
     /// Where the rows stand in the list, by direction; or `DISARMED`, or `PARKED`.
     rows: [u32; 2],
     /// The last wait that reported this source, and where in its output.
-    reported: (u32, u32),
+    reported: (u64, u32),
+    /// How many events in a row, by direction, nothing came of.
+    futile: [u8; 2],
 }
 
 /// Names a slot for as long as its owner has it.
@@ -113,6 +119,7 @@ impl Table {
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
         entry.datagrams = false;
+        entry.futile = [0; 2];
         let generation = entry.generation;
         let key = Key { slot, generation };
         self.modify(key, token, interest);
@@ -150,13 +157,41 @@ impl Table {
         self.free.push(key.slot);
     }
 
+    /// An I/O call has ended so: arms the direction, or disarms or parks it.
+    pub(super) fn note(&mut self, key: Key, direction: Direction, outcome: Outcome) {
+        let Some(slot) = self.find(key) else { return };
+        let slot = &mut self.slots[slot];
+        let armed = slot.is_armed(direction);
+        let futile = &mut slot.futile[direction as usize];
+        match outcome {
+            Outcome::Moved => *futile = 0,
+            Outcome::Took => {
+                *futile = 0;
+                self.arm(key, direction);
+            }
+            Outcome::Dry if !armed => {
+                *futile = futile.saturating_add(1);
+                if *futile > MANY {
+                    self.park(key, direction);
+                } else {
+                    self.arm(key, direction);
+                }
+            }
+            Outcome::Left if !armed => self.park(key, direction),
+            Outcome::Stuck => self.park(key, direction),
+            Outcome::Ended => self.disarm(key, direction),
+            Outcome::Dry | Outcome::Left | Outcome::Nothing => {}
+        }
+    }
+
     /// Puts the row of a direction into the list, if the source's interest has it.
     pub(super) fn arm(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
-        let slot = &mut self.slots[slot];
-        if slot.is_armed(direction) || !wants(slot.interest, direction) {
+        if self.slots[slot].is_armed(direction) || !wants(self.slots[slot].interest, direction) {
             return;
         }
+        self.disarm(key, direction);
+        let slot = &mut self.slots[slot];
         slot.rows[direction as usize] = self.rows.len() as u32;
         self.rows.push(row(key.pack(direction), slot.fd, direction));
     }
@@ -165,9 +200,11 @@ impl Table {
     pub(super) fn disarm(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
         let slot = &mut self.slots[slot];
-        let armed = slot.is_armed(direction);
-        let index = std::mem::replace(&mut slot.rows[direction as usize], DISARMED) as usize;
-        if armed {
+        let place = std::mem::replace(&mut slot.rows[direction as usize], DISARMED);
+        if place == PARKED {
+            self.parked.retain(|row| *row != key.pack(direction));
+        } else if place != DISARMED {
+            let index = place as usize;
             self.rows.swap_remove(index);
             if let Some(moved) = self.rows.get(index) {
                 let (key, direction) = Key::unpack(moved.userdata);
@@ -179,7 +216,8 @@ impl Table {
     /// Takes a row out of the list until [`Table::unpark`].
     pub(super) fn park(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
-        if !wants(self.slots[slot].interest, direction) {
+        let parked = self.slots[slot].rows[direction as usize] == PARKED;
+        if parked || !wants(self.slots[slot].interest, direction) {
             return;
         }
         self.disarm(key, direction);
@@ -189,12 +227,9 @@ impl Table {
 
     /// Arms what is parked.
     pub(super) fn unpark(&mut self) {
-        while let Some(userdata) = self.parked.pop() {
-            let (key, direction) = Key::unpack(userdata);
-            let slot = self.find(key).map(|slot| &self.slots[slot]);
-            if slot.is_some_and(|slot| slot.rows[direction as usize] == PARKED) {
-                self.arm(key, direction);
-            }
+        while let Some(userdata) = self.parked.last() {
+            let (key, direction) = Key::unpack(*userdata);
+            self.arm(key, direction);
         }
     }
 
@@ -219,7 +254,7 @@ impl Table {
 
     /// A new wait begins, with an empty output.
     pub(super) fn begin(&mut self) {
-        self.wait = self.wait.wrapping_add(1);
+        self.wait += 1;
     }
 
     /// Adds `ready` to the event of the source whose row is `userdata`, and disarms the row.
@@ -237,6 +272,11 @@ impl Table {
         if !slot.is_armed(direction) {
             return Delivery::Stale;
         }
+        // What has fired and was not found wanting since may still be ready: a kernel's edge says
+        // so as well, and there are programs that count on it.
+        let other = direction.other();
+        let open = wants(slot.interest, other) && slot.rows[other as usize] == DISARMED;
+        let ready = ready | other.ready().when(open);
         let (wait, index) = slot.reported;
         if wait == self.wait {
             let raw = &mut out[index as usize].raw;
@@ -316,6 +356,7 @@ impl Slot {
             datagrams: false,
             rows: [DISARMED; 2],
             reported: (0, 0),
+            futile: [0; 2],
         }
     }
 

@@ -13,7 +13,7 @@ use std::path::Path;
 
 use super::abi::sock::{self, Address, Family, Kind, TAKE};
 use super::socket::{Socket, byte_stream, socket_type};
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 /// The address of a Unix socket: a path of the host, or nothing.
 ///
@@ -32,15 +32,16 @@ impl SocketAddr {
     pub fn from_pathname<P: AsRef<Path>>(path: P) -> io::Result<SocketAddr> {
         let path = path.as_ref().as_os_str().as_bytes();
         let fault = if path.is_empty() {
-            "the path of a Unix socket is empty"
+            "it is empty"
         } else if path.len() > Address::MAX_PATH {
-            "the path of a Unix socket is longer than the 108 bytes of an address"
+            "it is longer than the 108 bytes of an address"
         } else if path.contains(&0) {
-            "the path of a Unix socket has a zero byte in it"
+            "it has a zero byte in it"
         } else {
             return Ok(SocketAddr(Address::unix(path)));
         };
-        Err(Error::BadAddress(fault).into())
+        let what = "the path cannot be a Unix socket's";
+        Err(error(ErrorKind::InvalidInput, what, fault))
     }
 
     /// The path, unless the socket has no name, or one that is not in the file system.
@@ -65,14 +66,24 @@ impl SocketAddr {
         if address.is_unix() {
             Ok(SocketAddr(address))
         } else {
-            Err(Error::BadAddress("this descriptor is not a Unix socket").into())
+            let what = "the descriptor is not a Unix socket";
+            Err(error(
+                ErrorKind::InvalidInput,
+                what,
+                "use the type of its family",
+            ))
         }
     }
 
     /// The address for a call that needs a name.
     fn named(&self) -> io::Result<&Address> {
         if self.is_unnamed() {
-            Err(Error::BadAddress("this Unix socket address has no name to use").into())
+            let what = "the address has no name";
+            Err(error(
+                ErrorKind::InvalidInput,
+                what,
+                "make one by `from_pathname`",
+            ))
         } else {
             Ok(&self.0)
         }
@@ -203,7 +214,6 @@ pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
 
 #[cold]
 fn no_pair<T>() -> io::Result<T> {
-    let needs = "WASI has no such call; bind, connect and accept on a path instead";
-    let call = "pair";
-    Err(Error::Unsupported { call, needs }.into())
+    let advice = "WASI has no such call; bind, connect and accept on a path instead";
+    Err(error(ErrorKind::Unsupported, "pair", advice))
 }

@@ -15,10 +15,11 @@
 //!   it. A call with nothing but a clock heals it; then the list is handed over again.
 //! - *An error of one row*: an event with `ERROR` for its source. The other events stand.
 //! - *Nothing at all*, at once: some source has a condition that matches no row, and would end
-//!   every wait like this. First writers without a reader are parked, then readers without a writer
-//!   are told to look: see [`Table::park_writers`] and [`Table::report_silent`].
+//!   every wait like this. First writers without a reader are parked, then readers of datagrams are
+//!   told to look: see [`Table::park_writers`] and [`Table::report_silent`].
 //!
-//! Parked rows come back after [`PAUSE`]: a persistent condition costs a few calls a second. Pure but for the [`Host`], so that a simulated one can show all of this.
+//! Parked rows come back after [`PAUSE`], so that a persistent condition costs two calls in each.
+//! Apart from its [`Host`] all of this is pure, and a simulated host can test it.
 
 use std::io;
 use std::time::Duration;
@@ -30,7 +31,7 @@ use wasi::{
 
 use super::table::{Delivery, FIRST, First, Table};
 use crate::Token;
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::Direction;
@@ -63,6 +64,8 @@ pub(super) struct Waiter<H> {
     end: usize,
     /// Wakes that have not been delivered: the wakers' tokens, each once.
     wakes: Vec<Token>,
+    /// How many wakers there have been.
+    wakers: usize,
     wake_goes_first: bool,
     /// When the parked rows come back, by the host's clock; known from the next wait on.
     resume: Option<u64>,
@@ -94,6 +97,7 @@ impl<H: Host> Waiter<H> {
             next: 0,
             end: 0,
             wakes: Vec::new(),
+            wakers: 0,
             wake_goes_first: false,
             resume: None,
             patience: PATIENCE,
@@ -102,13 +106,20 @@ impl<H: Host> Waiter<H> {
 
     /// A further waker exists: its wakes will not allocate.
     pub(super) fn expect_waker(&mut self) {
-        self.wakes.reserve(self.wakes.len() + 1);
+        self.wakers += 1;
+        self.wakes.reserve(self.wakers);
     }
 
     pub(super) fn wake(&mut self, token: Token) {
         if !self.wakes.contains(&token) {
             self.wakes.push(token);
         }
+    }
+
+    /// The waker is gone, and what it did not get through with it.
+    pub(super) fn forget_wake(&mut self, token: Token) {
+        self.wakes.retain(|wake| *wake != token);
+        self.wakers -= 1;
     }
 
     pub(super) fn wait(
@@ -121,7 +132,7 @@ impl<H: Host> Waiter<H> {
             self.deliver_wakes(out);
         }
         let before = out.len();
-        let _ = self.deliver(out, true);
+        let _ = self.deliver(out, false);
         if out.len() == before && out.len() < out.capacity() {
             let idle = out.is_empty() && self.wakes.is_empty();
             let timeout = if idle { timeout } else { Some(Duration::ZERO) };
@@ -137,7 +148,10 @@ impl<H: Host> Waiter<H> {
     fn ask(&mut self, out: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()> {
         let mut timer = Timer::new(timeout);
         if !self.table.has_armed() && !self.table.has_parked() && timer.limit.is_none() {
-            return Err(Error::NothingToWaitFor.into());
+            let what = "no source is watched, no waker was used and there is no timeout";
+            let advice = "this poll could never return; register a source, read or write until \
+                          `WouldBlock`, or give a timeout";
+            return Err(error(ErrorKind::InvalidInput, what, advice));
         }
         let mut healed = false;
         self.patience = PATIENCE;
@@ -149,15 +163,16 @@ impl<H: Host> Waiter<H> {
             self.call(window, &mut timer)?;
             let aside = self.deliver(out, healed);
             self.patience -= 1;
+            if aside.lost_rows {
+                self.heal()?;
+                healed = true;
+            }
             match aside.first {
                 _ if !out.is_empty() => return Ok(()),
+                _ if aside.lost_rows => {}
                 Some(ERRNO_SUCCESS) if last => return Ok(()),
                 Some(ERRNO_SUCCESS) => {}
                 Some(error) => return Err(io::Error::from_raw_os_error(error.raw().into())),
-                None if aside.lost_rows => {
-                    self.heal()?;
-                    healed = true;
-                }
                 None if aside.still_watched || self.table.park_writers() => {}
                 None => {
                     self.table.report_silent(out);
@@ -171,7 +186,8 @@ impl<H: Host> Waiter<H> {
     /// How long the next call may sleep, and whether the wait is over when it has.
     fn window(&mut self, timer: &mut Timer) -> (Option<u64>, bool) {
         let pause = self.pause();
-        let exact = pause.is_some() || self.patience < PATIENCE;
+        let long = timer.limit.is_some_and(|limit| limit > PAUSE);
+        let exact = long || pause.is_some() || self.patience < PATIENCE;
         match (timer.left(&mut self.host, exact), pause) {
             (Some(left), Some(pause)) if left > pause => (Some(pause), false),
             (None, Some(pause)) => (Some(pause), false),
@@ -267,11 +283,11 @@ impl Timer {
         }
     }
 
-    /// What is left of the timeout. The first call of a wait takes it as it is, and spares a look
-    /// at the clock; a later one needs to be `exact`.
+    /// What is left of the timeout. The first call of a short wait takes it as it is, and spares a
+    /// look at the clock; a later one needs to be `exact`.
     fn left(&mut self, host: &mut impl Host, exact: bool) -> Option<u64> {
         let limit = self.limit?;
-        if limit == 0 || !exact {
+        if limit == 0 || !(exact || self.deadline.is_some()) {
             return Some(limit);
         }
         let now = host.now();

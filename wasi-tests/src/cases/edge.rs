@@ -5,11 +5,13 @@
 //! hears again when there is more, or a loop that left something behind stalls (tokio-rs/mio#1612).
 
 use std::io::{Read, Write};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, FromRawFd};
 
 use mio::net::{TcpListener, TcpStream};
 
 use crate::harness::{BOTH, GUEST, Loop, READABLE, Seen, WRITABLE, assert_blocks, discard, drain};
-use crate::harness::{localhost, send, udp, would_block};
+use crate::harness::{fill, localhost, send, udp, would_block};
 
 /// Data that nobody reads is reported once, not with every poll.
 pub(crate) fn unread_data_is_reported_once() {
@@ -231,21 +233,57 @@ pub(crate) fn only_what_was_asked() {
     lp.quiet("it is readable, but nobody asked");
 }
 
-/// An operation inside `try_io` counts like the source's own: after it would have blocked, new
-/// data is a new event.
+/// A second handle of the stream's descriptor, of which its registration does not know.
+fn alias(stream: &TcpStream) -> ManuallyDrop<TcpStream> {
+    // SAFETY: the stream outlives its alias in every case here, and the alias never closes it.
+    ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(stream.as_raw_fd()) })
+}
+
+/// An operation that would block awaits the next event although it has moved nothing: an event
+/// may be about what somebody else has taken meanwhile.
+pub(crate) fn would_block_alone_arms_again() {
+    let mut lp = Loop::new();
+    let (mut client, server) = lp.tcp_pair();
+    lp.add(&mut client, 1, BOTH);
+    lp.writable(1);
+    for _ in 0..3 {
+        send(&server, b"hello");
+        lp.readable(1);
+        assert_eq!(drain(&*alias(&client)).0, b"hello");
+        assert_blocks(client.read(&mut [0; 8]));
+    }
+    lp.forget();
+    lp.change(&mut client, 1, WRITABLE);
+    lp.writable(1);
+    let sent = fill(&*alias(&client));
+    assert_blocks(client.write(b"no room"));
+    let (more, _) = lp.saturate(&client, 1);
+    discard(&lp, &server, sent + more);
+    lp.writable(1);
+}
+
+/// An operation inside `try_io` is the caller's own, on the descriptor, and counts like one of the
+/// source: after it would have blocked, there is an event in either direction.
 pub(crate) fn try_io_arms_again() {
     let mut lp = Loop::new();
     let (mut client, server) = lp.tcp_pair();
-    lp.add(&mut client, 1, READABLE);
+    lp.add(&mut client, 1, BOTH);
+    lp.writable(1);
     for round in 0..20_u8 {
         send(&server, &[round; 5]);
         lp.readable(1);
         let mut buffer = [0; 16];
-        let read = client.try_io(|| (&client).read(&mut buffer)).unwrap();
+        let read = client.try_io(|| alias(&client).read(&mut buffer)).unwrap();
         assert_eq!((read, buffer[0]), (5, round));
-        assert_blocks(client.try_io(|| (&client).read(&mut buffer)));
+        assert_blocks(client.try_io(|| alias(&client).read(&mut buffer)));
     }
-    lp.quiet("all has been read");
+    lp.forget();
+    lp.change(&mut client, 1, WRITABLE);
+    lp.writable(1);
+    let sent = fill(&*alias(&client));
+    assert_blocks(client.try_io(|| alias(&client).write(b"no room")));
+    discard(&lp, &server, sent);
+    lp.writable(1);
 }
 
 /// Peeking takes nothing, so it is no reason for a second event; and a peek that would block

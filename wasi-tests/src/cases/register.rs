@@ -131,6 +131,14 @@ pub(crate) fn reregister_changes_the_interest() {
         !lp.writable(1).readable,
         "reading is not asked for any more"
     );
+    // Also where a direction was awaited and not yet told.
+    lp.change(&mut client, 1, BOTH);
+    lp.change(&mut client, 1, WRITABLE);
+    assert!(!lp.writable(1).readable);
+    lp.change(&mut client, 1, BOTH);
+    lp.change(&mut client, 1, READABLE);
+    assert!(!lp.readable(1).writable);
+    lp.quiet("all has been told");
     assert_eq!(drain(&client).0, b"hello");
 }
 

@@ -289,6 +289,29 @@ pub(crate) fn writable_again_after_full_buffer() {
     }
 }
 
+/// A datagram for a peer whose queue is full would block, and when the peer has received there is
+/// a writable event.
+pub(crate) fn writable_again_after_full_queue() {
+    let mut lp = Loop::new();
+    let path = TempPath::new();
+    let socket = UnixDatagram::bind(&path).unwrap();
+    let mut peer = UnixDatagram::unbound().unwrap();
+    peer.connect(&path).unwrap();
+    lp.add(&mut peer, 1, WRITABLE);
+    for _ in 0..3 {
+        lp.writable(1);
+        let mut queued = 0;
+        while would_block(peer.send(b"datagram")).is_some() {
+            queued += 1;
+        }
+        while would_block(socket.recv(&mut [0; 8])).is_some() {
+            queued -= 1;
+        }
+        assert_eq!(queued, 0);
+    }
+    lp.writable(1);
+}
+
 /// A connected pair without names is the system's own to make: a guest is told that it has no such
 /// call.
 pub(crate) fn pairs_are_made_or_unsupported() {

@@ -2,8 +2,4 @@
 
 pub mod wasi;
 
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Direction {
-    Read = 0,
-    Write = 1,
-}
+pub(crate) use crate::ready::{Direction, Outcome};

@@ -159,7 +159,7 @@ impl Guest {
         format!("it printed:\n{}", process::tail(&log, 8))
     }
 
-    pub fn wait_until(&self, what: &str, come: impl Fn() -> Result<bool>) -> Result<()> {
+    pub fn wait_until(&self, what: &str, mut come: impl FnMut() -> Result<bool>) -> Result<()> {
         let end = Instant::now() + PATIENCE;
         while !come()? {
             ensure!(Instant::now() < end, "not {what} after {PATIENCE:?}");

@@ -20,16 +20,8 @@ pub fn half_closed_and_slow(guest: &Guest) -> Result<()> {
     let mut other = Client::connect(guest.tcp, 1)?;
     other.echo(1000)?;
     let mut slow = Client::connect(guest.tcp, 2)?;
-    slow.limit_unread(64 << 10)?;
-    let mut body = Vec::new();
-    while !is_blocked(&slow, guest)? {
-        ensure!(
-            body.len() < 64 << 20,
-            "the guest holds {} bytes",
-            body.len()
-        );
-        body.extend(slow.send(16 << 10)?);
-    }
+    slow.limit_unread(256 << 10)?;
+    let body = send_until_blocked(&mut slow, guest)?;
     slow.stream.shutdown(Shutdown::Write)?;
     guest.wait_until("told of the end", || {
         Ok(in_kernel(&slow, guest)?.state == FIN_WAIT2)
@@ -57,13 +49,33 @@ pub fn half_closed_and_slow(guest: &Guest) -> Result<()> {
     guest.expect_rest()
 }
 
-/// Whether the guest leaves unread what this client has sent. The alternative is that it reads all
-/// of it, and one of the two comes: a guest that will read is not asleep while there is something.
+/// Sends until the guest takes no more, since nobody reads its answers; tells what was sent.
+fn send_until_blocked(client: &mut Client, guest: &Guest) -> Result<Vec<u8>> {
+    let mut body = Vec::new();
+    loop {
+        while !is_blocked(client, guest)? {
+            ensure!(body.len() < 64 << 20, "the guest took {} bytes", body.len());
+            body.extend(client.send(48 << 10)?);
+        }
+        // Meanwhile the kernel may find more room for the guest's answers.
+        guest.expect_rest().context("with a slow reader")?;
+        if is_blocked(client, guest)? {
+            return Ok(body);
+        }
+    }
+}
+
+/// Whether the guest leaves unread what this client has sent. One that would read it is not asleep.
 fn is_blocked(client: &Client, guest: &Guest) -> Result<bool> {
-    let unread = || Ok(in_kernel(client, guest)?.unread > 0);
-    let blocked = || Ok(guest.is_asleep()? && unread()? && guest.is_asleep()?);
-    guest.wait_until("one or the other", || Ok(!unread()? || blocked()?))?;
-    unread()
+    let mut unread = false;
+    guest.wait_until("asleep", || {
+        if !guest.is_asleep()? {
+            return Ok(false);
+        }
+        unread = in_kernel(client, guest)?.unread > 0;
+        Ok(!unread || guest.is_asleep()?)
+    })?;
+    Ok(unread)
 }
 
 /// What the kernel has of a connection.

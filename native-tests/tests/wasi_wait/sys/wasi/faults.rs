@@ -86,6 +86,43 @@ fn lost_rows_are_healed() {
     assert_eq!(bench.calls(), [list.clone(), vec![Row::Clock(1)], list]);
 }
 
+/// Healing does not wait for an untimed poll, nor for the others to be quiet.
+#[test]
+fn lost_rows_are_healed_beside_others_and_with_timeouts() {
+    for (busy, timeout) in [
+        (true, None),
+        (false, Some(Duration::ZERO)),
+        (false, Some(SECOND)),
+    ] {
+        let mut bench = Bench::new();
+        bench.add(3, READ);
+        let other = bench.add(4, READ);
+        bench.world(|world| {
+            world.lost = vec![3];
+            world.readable = if busy { vec![3, 4] } else { vec![3] };
+        });
+        let mut told = bench.wait(timeout);
+        if busy {
+            assert_eq!(told, [(4, Ready::READABLE)]);
+            bench.waiter.table.arm(other, Direction::Read);
+            told = bench.wait(timeout);
+        }
+        assert_eq!(told[0], (3, Ready::READABLE));
+    }
+}
+
+/// A wait that is silent in between, or has rows that come and go, keeps to its timeout.
+#[test]
+fn timeouts_hold_across_pauses() {
+    for timeout in [15, 30, 1_000] {
+        let mut bench = Bench::new();
+        bench.add(3, WRITE);
+        bench.world(|world| world.silent_writer = Some(3));
+        assert_eq!(bench.wait(Some(Duration::from_millis(timeout))), []);
+        assert_eq!(bench.world(|world| world.now), timeout * 1_000_000);
+    }
+}
+
 /// A row that no healing brings back is an error of its source, and the others stand.
 #[test]
 fn rows_lost_for_good_are_errors() {

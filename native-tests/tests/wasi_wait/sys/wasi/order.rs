@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::host::{Bench, READ, Row, SPARE, WRITE};
 use crate::Token;
 use crate::ready::Ready;
-use crate::sys::Direction;
+use crate::sys::{Direction, Outcome};
 
 const ZERO: Option<Duration> = Some(Duration::ZERO);
 
@@ -162,4 +162,92 @@ fn zero_timeout_uses_the_spare_socket() {
     assert_eq!(bench.wait(ZERO), []);
     let expected = [Row::Write(SPARE), Row::Clock(1)].map(|first| vec![first, Row::Read(3)]);
     assert_eq!(bench.calls(), expected);
+}
+
+/// What has fired before, and did not block since, is told along, as a kernel's edge does; what
+/// did block is not.
+#[test]
+fn open_direction_is_told_along() {
+    let mut bench = Bench::new();
+    let key = bench.add(3, READ | WRITE);
+    bench.world(|world| world.writable = vec![3]);
+    assert_eq!(bench.wait(None), [(3, Ready::WRITABLE)]);
+    bench.world(|world| (world.readable, world.writable) = (vec![3], vec![]));
+    assert_eq!(bench.wait(None), [(3, Ready::READABLE | Ready::WRITABLE)]);
+    bench.waiter.table.note(key, Direction::Write, Outcome::Dry);
+    bench.waiter.table.note(key, Direction::Read, Outcome::Took);
+    assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
+}
+
+/// Each outcome of a call does to its direction what its name says.
+#[test]
+fn outcomes_arm_and_disarm() {
+    let armed = [Outcome::Took, Outcome::Dry];
+    let parked = [Outcome::Left, Outcome::Stuck];
+    let left_alone = [Outcome::Moved, Outcome::Ended, Outcome::Nothing];
+    for outcome in [&armed[..], &parked, &left_alone].concat() {
+        let mut bench = Bench::new();
+        let key = bench.add(3, READ);
+        bench.world(|world| world.readable = vec![3]);
+        bench.wait(None);
+        bench.waiter.table.note(key, Direction::Read, outcome);
+        assert_eq!(bench.waiter.table.has_armed(), armed.contains(&outcome));
+        assert_eq!(bench.waiter.table.has_parked(), parked.contains(&outcome));
+    }
+}
+
+/// Of a direction that is watched, looking takes nothing away; a call that is stuck, and the end,
+/// do.
+#[test]
+fn outcomes_of_a_watched_direction() {
+    for outcome in [Outcome::Left, Outcome::Dry, Outcome::Took, Outcome::Moved] {
+        let mut bench = Bench::new();
+        let key = bench.add(3, READ);
+        bench.waiter.table.note(key, Direction::Read, outcome);
+        assert!(bench.waiter.table.has_armed(), "{outcome:?}");
+    }
+    for outcome in [Outcome::Stuck, Outcome::Ended] {
+        let mut bench = Bench::new();
+        let key = bench.add(3, READ);
+        bench.waiter.table.note(key, Direction::Read, outcome);
+        assert!(!bench.waiter.table.has_armed(), "{outcome:?}");
+    }
+}
+
+/// A host that calls ready what always blocks is believed a few times in a row, and then only now
+/// and then; a call that succeeds restores its credit.
+#[test]
+fn futile_events_come_with_pauses() {
+    let mut bench = Bench::new();
+    let key = bench.add(3, READ);
+    bench.world(|world| world.readable = vec![3]);
+    for _ in 0..100 {
+        assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
+        bench.waiter.table.note(key, Direction::Read, Outcome::Dry);
+    }
+    let slept = bench.world(|world| world.now);
+    assert_eq!(
+        slept,
+        10_000_000 * 95,
+        "all but the first five come after a pause"
+    );
+    bench
+        .waiter
+        .table
+        .note(key, Direction::Read, Outcome::Moved);
+    bench.wait(None);
+    bench.waiter.table.note(key, Direction::Read, Outcome::Dry);
+    assert!(bench.waiter.table.has_armed());
+}
+
+/// A waker that is gone wakes nobody.
+#[test]
+fn dropped_waker_is_forgotten() {
+    let mut bench = Bench::new();
+    bench.waiter.expect_waker();
+    bench.waiter.expect_waker();
+    bench.waiter.wake(Token(7));
+    bench.waiter.wake(Token(8));
+    bench.waiter.forget_wake(Token(7));
+    assert_eq!(bench.wait(None), [(8, Ready::READABLE)]);
 }

@@ -9,7 +9,7 @@ use wasi::Riflags;
 
 use super::super::cvt;
 use super::{Address, Family, Kind, raw, set_nonblocking};
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 /// An option whose value is an `int`.
 #[derive(Copy, Clone)]
@@ -19,9 +19,9 @@ pub(crate) enum Flag {
 
 #[cold]
 fn missing<T>(call: &'static str) -> io::Result<T> {
-    let needs = "standard WASI has no such call; for WasmEdge's, build mio_wasi with its feature \
+    let advice = "standard WASI has no such call; for WasmEdge's, build mio_wasi with its feature \
                  `wasmedge`";
-    Err(Error::Unsupported { call, needs }.into())
+    Err(error(ErrorKind::Unsupported, call, advice))
 }
 
 pub(crate) fn spare() -> Option<OwnedFd> {

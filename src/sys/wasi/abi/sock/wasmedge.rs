@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use wasi::{Ciovec, Fd, Iovec, Riflags, Size};
 
 use super::{Address, Family, Kind, Storage, raw, set_nonblocking};
-use crate::error::Error;
+use crate::error::{ErrorKind, error};
 
 // An address is passed as a pointer to its pointer and length, which is what an iovec is: the
 // host reads from a `Ciovec` and writes through an `Iovec`. Every answer is an errno.
@@ -88,9 +88,9 @@ fn create(family: Family, kind: Kind) -> io::Result<OwnedFd> {
     // SAFETY: the host writes one descriptor, and `fd` is that.
     match unsafe { sock_open(family as i32, kind as i32, &mut fd) } {
         NOSYS if matches!(family, Family::Unix) => {
-            let call = "opening a Unix socket";
-            let needs = "start WasmEdge with its flag `--allow-af-unix`";
-            Err(Error::Unsupported { call, needs }.into())
+            let what = "opening a Unix socket";
+            let advice = "start WasmEdge with its flag `--allow-af-unix`";
+            Err(error(ErrorKind::Unsupported, what, advice))
         }
         errno => cvt(errno).map(|()| owned(fd)),
     }
