@@ -171,10 +171,6 @@ impl UdpSocket {
 
     /// Whether this machine receives its own IPv4 multicasts.
     ///
-    /// # Errors
-    ///
-    /// As [`UdpSocket::set_multicast_loop_v4`].
-    ///
     /// # Hosts
     ///
     /// As [`UdpSocket::set_multicast_loop_v4`].
@@ -197,10 +193,6 @@ impl UdpSocket {
 
     /// How many routers an IPv4 multicast may pass.
     ///
-    /// # Errors
-    ///
-    /// As [`UdpSocket::set_multicast_loop_v4`].
-    ///
     /// # Hosts
     ///
     /// As [`UdpSocket::set_multicast_loop_v4`].
@@ -222,10 +214,6 @@ impl UdpSocket {
     }
 
     /// Whether this machine receives its own IPv6 multicasts.
-    ///
-    /// # Errors
-    ///
-    /// As [`UdpSocket::set_multicast_loop_v6`].
     ///
     /// # Hosts
     ///
@@ -252,10 +240,6 @@ impl UdpSocket {
 
     /// Joins an IPv6 multicast group, on the interface of that number; 0 is any.
     ///
-    /// # Errors
-    ///
-    /// As [`UdpSocket::join_multicast_v4`].
-    ///
     /// # Hosts
     ///
     /// As [`UdpSocket::set_multicast_loop_v4`].
@@ -278,10 +262,6 @@ impl UdpSocket {
     }
 
     /// Leaves an IPv6 multicast group: see [`UdpSocket::join_multicast_v6`].
-    ///
-    /// # Errors
-    ///
-    /// As [`UdpSocket::leave_multicast_v4`].
     ///
     /// # Hosts
     ///

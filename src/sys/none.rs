@@ -15,8 +15,9 @@ pub(crate) struct Selector(Infallible);
 #[derive(Debug)]
 pub(crate) struct Waker(Infallible);
 
+/// The token is for the size: a list of nothings would have room for all there is.
 #[derive(Copy, Clone)]
-pub(crate) struct Event(Infallible);
+pub(crate) struct Event(Token, Infallible);
 
 #[derive(Debug)]
 pub(crate) struct Row(Infallible);
@@ -25,11 +26,11 @@ impl super::Row for Row {}
 
 impl super::RawEvent for Event {
     fn token(&self) -> Token {
-        match self.0 {}
+        self.0
     }
 
     fn ready(&self) -> Ready {
-        match self.0 {}
+        match self.1 {}
     }
 }
 
