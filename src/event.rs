@@ -32,7 +32,7 @@ pub struct Event {
 impl Event {
     #[inline]
     fn is(&self, ready: Ready) -> bool {
-        self.raw.ready().contains(ready)
+        self.raw.is(ready)
     }
 
     /// The token that the source was registered with.
@@ -105,7 +105,7 @@ impl fmt::Debug for Event {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Event")
             .field("token", &self.token())
-            .field("ready", &self.raw.ready())
+            .field("ready", &Ready::those(|ready| self.is(ready)))
             .finish()
     }
 }

@@ -17,15 +17,12 @@ macro_rules! forward {
             use $crate::{Interest, Registry, Token, event, io_source::IoSource};
 
             impl event::Source for $name {
-                #[inline]
                 fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
                     self.inner.register(r, t, i)
                 }
-                #[inline]
                 fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
                     self.inner.reregister(r, t, i)
                 }
-                #[inline]
                 fn deregister(&mut self, r: &Registry) -> io::Result<()> {
                     self.inner.deregister(r)
                 }

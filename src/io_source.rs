@@ -2,12 +2,11 @@
 //!
 //! Every I/O call of the public types passes through here. A host with kernel edges ignores what
 //! follows; WASI's is level-triggered and forgets, so a delivered event takes its row out of the
-//! table, and the outcome of the next I/O call decides when it goes back in: see [`Outcome`]. A rule
-//! turns a call's result into its outcome; the rules stand with the calls that they are for.
+//! table, and the outcome of the next I/O call decides when it goes back in: see [`Outcome`].
+//! A rule turns a call's result into its outcome; the rules stand with the calls they are for.
 
 use std::fmt;
 use std::io::{self, ErrorKind};
-use std::num::NonZeroU32;
 
 use crate::error::error;
 use crate::sys::{Direction, HostSelector, Outcome, Row as _, Selector};
@@ -25,19 +24,17 @@ pub(crate) trait AsSource {
 /// The order of the fields is load-bearing: the row leaves the host's table before the descriptor
 /// closes. WasmEdge (0.14 to 0.17) notes a closed descriptor and then still waits for it.
 pub(crate) struct IoSource<T> {
-    registration: Option<Registration>,
-    inner: T,
-}
-
-struct Registration {
     row: HostRow,
-    registry: NonZeroU32,
+    /// The number of the registry that the source is registered with; 0 is no registry's.
+    registry: u32,
+    inner: T,
 }
 
 impl<T> IoSource<T> {
     pub(crate) const fn new(inner: T) -> IoSource<T> {
         IoSource {
-            registration: None,
+            row: HostRow::NONE,
+            registry: 0,
             inner,
         }
     }
@@ -69,14 +66,20 @@ impl<T> IoSource<T> {
         result
     }
 
-    /// Makes a user's own I/O call, whose direction is unknown: `WouldBlock` is said of both.
+    /// Makes a user's own I/O call, whose direction is unknown: what it says is said of both.
     #[inline]
     pub(crate) fn try_io<R>(&self, call: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         let result = call();
         if let Some(row) = self.level_row() {
             let outcome = sent(&result);
-            row.note(Direction::Read, outcome);
             row.note(Direction::Write, outcome);
+            // It may have taken a part of what there is.
+            let read = if result.is_ok() {
+                Outcome::Left
+            } else {
+                outcome
+            };
+            row.note(Direction::Read, read);
         }
         result
     }
@@ -84,10 +87,27 @@ impl<T> IoSource<T> {
     /// The row that is to hear of outcomes, where the host needs it.
     #[inline]
     fn level_row(&self) -> Option<&HostRow> {
-        match &self.registration {
-            Some(registration) if HostRow::LEVEL => Some(&registration.row),
-            _ => None,
+        (HostRow::LEVEL && self.registry != 0).then_some(&self.row)
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn taken(&self, registry: &Registry) -> io::Error {
+        let (what, advice) = if self.registry == registry.id() {
+            let advice = "use `reregister` to change it, or `deregister` first";
+            ("this source is registered already", advice)
+        } else {
+            let advice = "deregister it there first, while that poller exists";
+            ("this source is registered with another poller", advice)
+        };
+        error(ErrorKind::AlreadyExists, what, advice)
+    }
+
+    fn is_held(&self, registry: &Registry) -> io::Result<()> {
+        if self.registry == registry.id() {
+            return Ok(());
         }
+        Err(not_held())
     }
 }
 
@@ -113,15 +133,22 @@ impl<T: AsSource> event::Source for IoSource<T> {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        if let Some(registration) = &self.registration {
-            return Err(taken(registration, registry));
+        if self.registry != 0 {
+            return Err(self.taken(registry));
         }
-        let row = registry
-            .selector()
-            .subscribe(self.inner.source(), token, interests)?;
-        let registry = registry.id();
-        self.registration = Some(Registration { row, registry });
-        Ok(())
+        let source = self.inner.source();
+        // Noted first, so that success has nothing left to do.
+        self.registry = registry.id();
+        match registry.selector().subscribe(source, token, interests) {
+            Ok(row) => {
+                self.row = row;
+                Ok(())
+            }
+            Err(error) => {
+                self.registry = 0;
+                Err(error)
+            }
+        }
     }
 
     #[inline]
@@ -131,49 +158,27 @@ impl<T: AsSource> event::Source for IoSource<T> {
         token: Token,
         interests: Interest,
     ) -> io::Result<()> {
-        let registration = held(self.registration.as_ref(), registry)?;
+        self.is_held(registry)?;
         let source = self.inner.source();
         registry
             .selector()
-            .modify(&registration.row, source, token, interests)
+            .modify(&self.row, source, token, interests)
     }
 
     #[inline]
     fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        held(self.registration.as_ref(), registry)?;
-        match self.registration.take() {
-            Some(registration) => registry
-                .selector()
-                .unsubscribe(registration.row, self.inner.source()),
-            None => Ok(()),
-        }
+        self.is_held(registry)?;
+        self.registry = 0;
+        let row = std::mem::replace(&mut self.row, HostRow::NONE);
+        registry.selector().unsubscribe(row, self.inner.source())
     }
 }
 
 #[cold]
-fn taken(registration: &Registration, registry: &Registry) -> io::Error {
-    let (what, advice) = if registration.registry == registry.id() {
-        let advice = "use `reregister` to change it, or `deregister` first";
-        ("this source is registered already", advice)
-    } else {
-        let advice = "deregister it there first, while that poller exists";
-        ("this source is registered with another poller", advice)
-    };
-    error(ErrorKind::AlreadyExists, what, advice)
-}
-
-#[inline]
-fn held<'a>(
-    registration: Option<&'a Registration>,
-    registry: &Registry,
-) -> io::Result<&'a Registration> {
-    match registration {
-        Some(registration) if registration.registry == registry.id() => Ok(registration),
-        _ => {
-            let what = "this source is not registered with this poller";
-            Err(error(ErrorKind::NotFound, what, "call `register` first"))
-        }
-    }
+#[inline(never)]
+fn not_held() -> io::Error {
+    let what = "this source is not registered with this poller";
+    error(ErrorKind::NotFound, what, "call `register` first")
 }
 
 impl<T: fmt::Debug> fmt::Debug for IoSource<T> {

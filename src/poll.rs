@@ -2,11 +2,9 @@
 
 use std::fmt;
 use std::io;
-use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use crate::error::{ErrorKind, error};
 use crate::log::log;
 use crate::sys::{HostSelector, Selector as _};
 use crate::{Events, Interest, Token, event};
@@ -67,7 +65,8 @@ pub struct Poll {
 /// [`Registry::try_clone`] makes a further one, which may go to another thread.
 pub struct Registry {
     selector: HostSelector,
-    id: NonZeroU32,
+    /// Never 0.
+    id: u32,
 }
 
 impl Poll {
@@ -84,8 +83,7 @@ impl Poll {
     pub fn new() -> io::Result<Poll> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let selector = HostSelector::new()?;
-        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed);
-        let id = NonZeroU32::new(id).unwrap_or(NonZeroU32::MIN);
+        let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
         Ok(Poll {
             registry: Registry { selector, id },
         })
@@ -121,13 +119,7 @@ impl Poll {
     ///
     /// [`Waker`]: crate::Waker
     pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {
-        let list = events.cleared();
-        if list.capacity() == 0 {
-            let what = "these `Events` have no capacity";
-            let advice = "create them with room for at least one event";
-            return Err(error(ErrorKind::InvalidInput, what, advice));
-        }
-        self.registry.selector.wait(list, timeout)
+        self.registry.selector.wait(events.cleared(), timeout)
     }
 }
 
@@ -144,7 +136,7 @@ impl Registry {
     where
         S: event::Source + ?Sized,
     {
-        log!(trace, "register {token:?} for {interests:?}");
+        log!(trace, "register {:?} for {:?}", { token }, { interests });
         source.register(self, token, interests)
     }
 
@@ -160,7 +152,7 @@ impl Registry {
     where
         S: event::Source + ?Sized,
     {
-        log!(trace, "reregister {token:?} for {interests:?}");
+        log!(trace, "reregister {:?} for {:?}", { token }, { interests });
         source.reregister(self, token, interests)
     }
 
@@ -198,7 +190,7 @@ impl Registry {
     }
 
     #[inline]
-    pub(crate) fn id(&self) -> NonZeroU32 {
+    pub(crate) fn id(&self) -> u32 {
         self.id
     }
 }

@@ -29,6 +29,12 @@ impl Ready {
         (Ready::LIO, "LIO"),
     ];
 
+    /// Those that `test` confirms.
+    pub(crate) fn those(test: impl Fn(Ready) -> bool) -> Ready {
+        let all = Ready::NAMES.iter().filter(|(ready, _)| test(*ready));
+        all.fold(Ready(0), |sum, (ready, _)| sum | *ready)
+    }
+
     pub(crate) const fn contains(self, other: Ready) -> bool {
         self.0 & other.0 == other.0
     }

@@ -1,5 +1,5 @@
 //! The rules by which the sockets' calls tell whether they want to be watched: see
-//! [`IoSource::io`](crate::io_source::IoSource::io). Those for streams of bytes are in `forward.rs`.
+//! [`IoSource::io`](crate::io_source::IoSource::io). Those for bytes are in `forward.rs`.
 
 use std::io::{self, ErrorKind};
 

@@ -11,6 +11,7 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
+use crate::error::no_capacity;
 use crate::event::Event;
 pub(crate) use crate::ready::{Direction, Outcome, Ready};
 use crate::{Interest, Registry, Token};
@@ -76,13 +77,16 @@ pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
 
     fn unsubscribe(&self, row: Self::Row, source: Self::Source) -> io::Result<()>;
 
-    /// Waits, then fills `events`, which is empty, up to its capacity, which is not 0. An error is
-    /// the queue's own; a source's error is an event with [`Ready::ERROR`].
+    /// Waits, then fills `events`, which is empty, up to its capacity; without any, it fails. An
+    /// error is the queue's own; a source's error is an event with [`Ready::ERROR`].
     fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
 }
 
 /// A registered source's end of the subscription. Hosts with kernel edges need none of it.
 pub(crate) trait Row: Debug + Send + Sync {
+    /// What a source has that is not registered.
+    const NONE: Self;
+
     /// Whether the host forgets: only then is it told of outcomes.
     const LEVEL: bool = false;
 
@@ -95,7 +99,8 @@ pub(crate) trait Row: Debug + Send + Sync {
 pub(crate) trait RawEvent: Copy + Send + Sync {
     fn token(&self) -> Token;
 
-    fn ready(&self) -> Ready;
+    /// Whether it says this one thing.
+    fn is(&self, ready: Ready) -> bool;
 }
 
 /// Ends a wait from elsewhere: another thread, or the program itself before it waits.
@@ -111,11 +116,16 @@ pub(crate) trait Wake: Debug + Send + Sync + Sized {
 const _: fn() = || {
     fn host<S: Selector, W: Wake<Selector = S>>() {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
-        let _ = (S::Row::LEVEL, S::Row::note);
+        let _ = (S::Row::LEVEL, S::Row::NONE, S::Row::note);
         // What each host and set of features uses a part of.
         let _ = (Direction::Read, Direction::Write, Ready::when, Registry::id);
         let _ = (Outcome::Moved, Outcome::Took, Outcome::Dry, Outcome::Left);
-        let _ = (Outcome::Stuck, Outcome::Ended, Outcome::Nothing);
+        let _ = (
+            Outcome::Stuck,
+            Outcome::Ended,
+            Outcome::Nothing,
+            no_capacity,
+        );
     }
     host::<HostSelector, HostWaker>();
 };

@@ -20,16 +20,18 @@ pub(crate) struct Waker(Infallible);
 pub(crate) struct Event(Token, Infallible);
 
 #[derive(Debug)]
-pub(crate) struct Row(Infallible);
+pub(crate) struct Row;
 
-impl super::Row for Row {}
+impl super::Row for Row {
+    const NONE: Row = Row;
+}
 
 impl super::RawEvent for Event {
     fn token(&self) -> Token {
         self.0
     }
 
-    fn ready(&self) -> Ready {
+    fn is(&self, _: Ready) -> bool {
         match self.1 {}
     }
 }

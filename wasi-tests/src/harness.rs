@@ -174,6 +174,21 @@ impl Loop {
         self.mailbox.clear();
     }
 
+    /// Polls with short timeouts until `time` is over, and tells how often. A slow machine polls
+    /// less in this time, and a loop that spins a hundred times as often: that is what to look for.
+    #[track_caller]
+    pub(crate) fn turns_in(&mut self, time: Duration, mut each: impl FnMut(Seen)) -> u32 {
+        let end = Instant::now() + time;
+        let mut turns = 0;
+        while Instant::now() < end {
+            self.turn(Some(Duration::from_millis(10)))
+                .into_iter()
+                .for_each(&mut each);
+            turns += 1;
+        }
+        turns
+    }
+
     /// Nothing is left to report, be it asked in passing or with a wait, which lasts to its end.
     #[track_caller]
     pub(crate) fn quiet(&mut self, why: &str) {

@@ -111,10 +111,11 @@ cases! {
         writable_again_after_full_buffer,
         event_after_short_write,
         directions_are_apart,
+        an_event_tells_all_that_is_ready,
         only_what_was_asked,
         would_block_alone_arms_again,
         try_io_arms_again,
-        peek_neither_repeats_nor_loses,
+        peek_neither_loses_nor_spins,
         end_of_stream_does_not_spin,
         empty_buffers_change_nothing,
     }
@@ -178,6 +179,7 @@ cases! {
         large_transfer,
         writable_again_after_full_buffer,
         writable_again_after_full_queue,
+        shut_down_datagrams_do_not_spin,
         pairs_are_made_or_unsupported,
         missing_flag_is_named ["no-af-unix"],
     }

@@ -15,6 +15,7 @@ const COLUMNS: usize = 100;
 
 /// Where the library may use unsafe code.
 const UNSAFE_FILES: &[&str] = &[
+    "src/forward.rs",
     "src/net/forward.rs",
     "src/sys/unix/epoll.rs",
     "src/sys/unix/kqueue.rs",
@@ -23,10 +24,13 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/unix/socket.rs",
     "src/sys/unix/uds.rs",
     "src/sys/wasi/abi.rs",
+    "src/sys/wasi/abi/sock.rs",
+    "src/sys/wasi/abi/sock/standard.rs",
+    "src/sys/wasi/abi/sock/wasmedge.rs",
     "src/sys/wasi/socket.rs",
 ];
 /// Where the library may declare foreign functions.
-const EXTERN_FILE: &str = "src/sys/wasi/abi.rs";
+const EXTERN_FILE: &str = "src/sys/wasi/abi/sock/wasmedge.rs";
 
 /// What nothing in the project mentions: servers that only package managers are to know, paths of
 /// a machine, documents that are not here. In pieces, so that this file does not mention them.

@@ -15,7 +15,10 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use libc::{EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
+
 use super::cvt;
+use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
 use crate::{Interest, Token};
@@ -56,17 +59,22 @@ impl super::super::Selector for Selector {
 
     #[inline]
     fn unsubscribe(&self, _: Row, fd: RawFd) -> io::Result<()> {
-        // Kernels before 2.6.9 want an event here too, and no kernel reads it.
-        self.control(libc::EPOLL_CTL_DEL, fd, Token(0), 0)
+        let (queue, none) = (self.queue.as_raw_fd(), std::ptr::null_mut());
+        // SAFETY: only numbers go in; kernels since 2.6.9 read no event, so there is none.
+        cvt(unsafe { libc::epoll_ctl(queue, libc::EPOLL_CTL_DEL, fd, none) }).map(|_| ())
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        let room = events.capacity().min(i32::MAX as usize) as i32;
+        // The kernel refuses a room of 0, and less than there is will do.
+        let room = events.capacity() as i32;
         let list = events.as_mut_ptr().cast::<libc::epoll_event>();
         let queue = self.queue.as_raw_fd();
         // SAFETY: `PublicEvent` is transparent over `Event`, and that over `epoll_event`; the
         // vector owns `room` of them, and the kernel writes no more than that.
-        let count = cvt(unsafe { libc::epoll_wait(queue, list, room, milliseconds(timeout)) })?;
+        let count = unsafe { libc::epoll_wait(queue, list, room, milliseconds(timeout)) };
+        if count < 0 {
+            return Err(refused(events.capacity()));
+        }
         // SAFETY: the kernel has written the first `count`, and `count <= room <= capacity`.
         unsafe { events.set_len(count as usize) };
         Ok(())
@@ -102,7 +110,9 @@ impl AsFd for Selector {
 #[derive(Debug)]
 pub(crate) struct Row;
 
-impl super::super::Row for Row {}
+impl super::super::Row for Row {
+    const NONE: Row = Row;
+}
 
 #[derive(Copy, Clone)]
 #[repr(transparent)]
@@ -118,34 +128,39 @@ impl super::super::RawEvent for Event {
     }
 
     #[inline]
-    fn ready(&self) -> Ready {
+    fn is(&self, ready: Ready) -> bool {
         let events = self.0.events as i32;
         let any = |bits: i32| events & bits != 0;
-        let (read, write) = (libc::EPOLLIN, libc::EPOLLOUT);
-        let (error, hup) = (libc::EPOLLERR, libc::EPOLLHUP);
         // A half-closed peer is RDHUP, together with IN since there is an end to be read. A pipe's
         // writer whose reader has gone sees ERR, alone or beside OUT.
-        Ready::READABLE.when(any(read | libc::EPOLLPRI))
-            | Ready::WRITABLE.when(any(write))
-            | Ready::ERROR.when(any(error))
-            | Ready::READ_CLOSED.when(any(hup) || (any(read) && any(libc::EPOLLRDHUP)))
-            | Ready::WRITE_CLOSED.when(any(hup) || (any(write) && any(error)) || events == error)
-            | Ready::PRIORITY.when(any(libc::EPOLLPRI))
+        match ready {
+            Ready::READABLE => any(EPOLLIN | EPOLLPRI),
+            Ready::WRITABLE => any(EPOLLOUT),
+            Ready::ERROR => any(EPOLLERR),
+            Ready::READ_CLOSED => any(EPOLLHUP) || (any(EPOLLIN) && any(EPOLLRDHUP)),
+            Ready::WRITE_CLOSED => {
+                any(EPOLLHUP) || (any(EPOLLOUT) && any(EPOLLERR)) || events == EPOLLERR
+            }
+            Ready::PRIORITY => any(EPOLLPRI),
+            _ => false,
+        }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn refused(room: usize) -> io::Error {
+    let error = io::Error::last_os_error();
+    if room == 0 { no_capacity() } else { error }
 }
 
 #[inline]
 fn flags(interest: Interest) -> u32 {
-    let mut flags = libc::EPOLLET;
-    if interest.is_readable() {
-        flags |= libc::EPOLLIN | libc::EPOLLRDHUP;
-    }
-    if interest.is_writable() {
-        flags |= libc::EPOLLOUT;
-    }
-    if interest.is_priority() {
-        flags |= libc::EPOLLPRI;
-    }
+    let when = |wanted: bool, bits: i32| if wanted { bits } else { 0 };
+    let flags = EPOLLET
+        | when(interest.is_readable(), EPOLLIN | EPOLLRDHUP)
+        | when(interest.is_writable(), EPOLLOUT)
+        | when(interest.is_priority(), EPOLLPRI);
     flags as u32
 }
 
@@ -155,8 +170,10 @@ fn milliseconds(timeout: Option<Duration>) -> i32 {
     match timeout {
         None => -1,
         Some(timeout) => {
-            let partial = u128::from(timeout.subsec_nanos() % 1_000_000 != 0);
-            i32::try_from(timeout.as_millis() + partial).unwrap_or(i32::MAX)
+            let longest = i32::MAX as u64;
+            let whole = timeout.as_secs().min(longest / 1_000) * 1_000;
+            let partial = timeout.subsec_nanos().saturating_add(999_999) / 1_000_000;
+            (whole + u64::from(partial)).min(longest) as i32
         }
     }
 }

@@ -49,8 +49,14 @@ impl<T: AsRawFd> crate::io_source::AsSource for T {
 #[inline]
 fn cvt(answer: libc::c_int) -> std::io::Result<libc::c_int> {
     if answer == -1 {
-        Err(std::io::Error::last_os_error())
+        Err(last_error())
     } else {
         Ok(answer)
     }
+}
+
+#[cold]
+#[inline(never)]
+fn last_error() -> std::io::Error {
+    std::io::Error::last_os_error()
 }

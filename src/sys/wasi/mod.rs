@@ -29,9 +29,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wasi::{Fd, Subscription};
+use wasi::{ERRNO_SUCCESS, Fd, Subscription};
 
-use self::table::{First, Key};
+use self::table::{First, Key, Table};
 use self::wait::{Host, NO_EVENT, Waiter};
 use crate::error::{ErrorKind, error};
 use crate::event::Event as PublicEvent;
@@ -91,12 +91,12 @@ impl super::Selector for Selector {
         if source.datagrams {
             table.note_datagrams(key);
         }
-        let selector = self.clone();
+        let selector = Some(self.clone());
         Ok(Row { selector, key })
     }
 
     fn modify(&self, row: &Row, _: Source, token: Token, interest: Interest) -> io::Result<()> {
-        self.lock().table.modify(row.key, token, interest);
+        row.change(|table, key| table.modify(key, token, interest));
         Ok(())
     }
 
@@ -119,26 +119,36 @@ impl fmt::Debug for Selector {
 /// A source's slot in the table. Its drop takes the rows out, so it goes before the descriptor.
 #[derive(Debug)]
 pub(crate) struct Row {
-    selector: Selector,
+    selector: Option<Selector>,
     key: Key,
 }
 
+impl Row {
+    fn change(&self, change: impl FnOnce(&mut Table, Key)) {
+        if let Some(selector) = &self.selector {
+            change(&mut selector.lock().table, self.key);
+        }
+    }
+}
+
 impl super::Row for Row {
+    const NONE: Row = Row {
+        selector: None,
+        key: Key::NOBODY,
+    };
+
     const LEVEL: bool = true;
 
     fn note(&self, direction: Direction, outcome: Outcome) {
         if outcome != Outcome::Nothing {
-            self.selector
-                .lock()
-                .table
-                .note(self.key, direction, outcome);
+            self.change(|table, key| table.note(key, direction, outcome));
         }
     }
 }
 
 impl Drop for Row {
     fn drop(&mut self) {
-        self.selector.lock().table.remove(self.key);
+        self.change(|table, key| table.remove(key));
     }
 }
 
@@ -153,8 +163,8 @@ impl super::RawEvent for Event {
         self.token
     }
 
-    fn ready(&self) -> Ready {
-        self.ready
+    fn is(&self, ready: Ready) -> bool {
+        self.ready.contains(ready)
     }
 }
 
@@ -210,8 +220,15 @@ impl Host for WasiHost {
 /// so for the first time when the descriptors are used up answers every later wait with errors.
 fn open_poller() -> io::Result<()> {
     static OPEN: AtomicBool = AtomicBool::new(false);
-    if !OPEN.swap(true, Ordering::Relaxed) {
-        abi::poll(&[First::Clock(1).row()], &mut [NO_EVENT])?;
+    if !OPEN.load(Ordering::Relaxed) {
+        let mut answer = [NO_EVENT];
+        abi::poll(&[First::Clock(1).row()], &mut answer)?;
+        if answer[0].error != ERRNO_SUCCESS {
+            let what = "the host cannot wait: its descriptors were used up before the first poller";
+            let advice = "make a poller first, or raise the limit of open files";
+            return Err(error(ErrorKind::Other, what, advice));
+        }
+        OPEN.store(true, Ordering::Relaxed);
     }
     Ok(())
 }

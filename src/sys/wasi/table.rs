@@ -46,6 +46,8 @@ pub(super) struct Table {
     by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
     /// The rows that are parked.
     parked: Vec<u64>,
+    /// The slot that a report in turn goes on with.
+    turn: usize,
     /// Counts waits, so that a slot knows whether its event is in this one's output.
     wait: u64,
 }
@@ -98,6 +100,7 @@ impl Table {
             free: Vec::new(),
             by_fd: HashMap::default(),
             parked: Vec::new(),
+            turn: 0,
             wait: 0,
         }
     }
@@ -169,6 +172,12 @@ impl Table {
                 *futile = 0;
                 self.arm(key, direction);
             }
+            Outcome::Left => {
+                *futile = 0;
+                if !armed {
+                    self.park(key, direction);
+                }
+            }
             Outcome::Dry if !armed => {
                 *futile = futile.saturating_add(1);
                 if *futile > MANY {
@@ -177,10 +186,9 @@ impl Table {
                     self.arm(key, direction);
                 }
             }
-            Outcome::Left if !armed => self.park(key, direction),
             Outcome::Stuck => self.park(key, direction),
             Outcome::Ended => self.disarm(key, direction),
-            Outcome::Dry | Outcome::Left | Outcome::Nothing => {}
+            Outcome::Dry | Outcome::Nothing => {}
         }
     }
 
@@ -227,14 +235,17 @@ impl Table {
 
     /// Arms what is parked.
     pub(super) fn unpark(&mut self) {
-        while let Some(userdata) = self.parked.last() {
-            let (key, direction) = Key::unpack(*userdata);
-            self.arm(key, direction);
+        while let Some(userdata) = self.parked.pop() {
+            let (key, direction) = Key::unpack(userdata);
+            if let Some(slot) = self.find(key) {
+                self.slots[slot].rows[direction as usize] = DISARMED;
+                self.arm(key, direction);
+            }
         }
     }
 
-    pub(super) fn has_parked(&self) -> bool {
-        !self.parked.is_empty()
+    pub(super) fn parked(&self) -> usize {
+        self.parked.len()
     }
 
     pub(super) fn has_armed(&self) -> bool {
@@ -298,10 +309,14 @@ impl Table {
     /// is full, ends every wait at once with no event: it is one of these.
     pub(super) fn park_writers(&mut self) -> bool {
         let before = self.rows.len();
-        self.for_each_lone(Direction::Write, |table, key| {
-            table.park(key, Direction::Write);
-            true
-        });
+        // From the end, since the last row takes the place of the one that leaves.
+        for index in (1..before).rev() {
+            let (key, direction) = Key::unpack(self.rows[index].userdata);
+            let alone = !self.slots[key.slot as usize].is_armed(Direction::Read);
+            if direction == Direction::Write && alone {
+                self.park(key, direction);
+            }
+        }
         self.rows.len() < before
     }
 
@@ -310,32 +325,32 @@ impl Table {
     /// ends every wait at once with no event; its next call tells the error. Where there is no such
     /// socket, whatever is armed is reported: an event may be spurious, and silence must not last.
     pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
-        self.for_each_lone(Direction::Read, |table, key| {
-            let suspect = table.slots[key.slot as usize].datagrams;
-            let userdata = key.pack(Direction::Read);
-            !suspect || table.deliver(userdata, Ready::READABLE, out) != Delivery::Full
+        self.report_in_turn(out, |slot, direction| {
+            let lone = !slot.is_armed(direction.other());
+            slot.datagrams && lone && direction == Direction::Read
         });
         if out.is_empty() {
-            for index in (1..self.rows.len()).rev() {
-                let userdata = self.rows[index].userdata;
-                self.deliver(userdata, Direction::of_row(userdata).ready(), out);
-            }
+            self.report_in_turn(out, |_, _| true);
         }
     }
 
-    /// Calls `act`, until it says no, for sources of which this direction's row is armed and the
-    /// other is not. From the end, since `act` may take the row out and the last one then takes its place.
-    fn for_each_lone(
-        &mut self,
-        direction: Direction,
-        mut act: impl FnMut(&mut Table, Key) -> bool,
-    ) {
-        for index in (1..self.rows.len()).rev() {
-            let (key, found) = Key::unpack(self.rows[index].userdata);
-            let other = direction.other();
-            let lone = found == direction && !self.slots[key.slot as usize].is_armed(other);
-            if lone && !act(self, key) {
-                return;
+    /// Reports armed rows that `suspect` picks, each time from where there was no room left.
+    fn report_in_turn(&mut self, out: &mut Vec<Event>, suspect: impl Fn(&Slot, Direction) -> bool) {
+        let count = self.slots.len();
+        let first = self.turn;
+        for at in (first..first + count).map(|at| at % count) {
+            let generation = self.slots[at].generation;
+            let slot = at as u32;
+            for direction in [Direction::Read, Direction::Write] {
+                let entry = &self.slots[at];
+                if !entry.is_armed(direction) || !suspect(entry, direction) {
+                    continue;
+                }
+                let row = Key { slot, generation }.pack(direction);
+                if self.deliver(row, direction.ready(), out) == Delivery::Full {
+                    self.turn = at;
+                    return;
+                }
             }
         }
     }
@@ -366,6 +381,12 @@ impl Slot {
 }
 
 impl Key {
+    /// Names no slot.
+    pub(super) const NOBODY: Key = Key {
+        slot: u32::MAX,
+        generation: 0,
+    };
+
     fn pack(self, direction: Direction) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot) << 1 | direction as u64
     }

@@ -3,6 +3,7 @@
 
 use std::io::{Error, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
+use std::time::Duration;
 
 use mio::net::{UnixDatagram, UnixListener, UnixStream};
 
@@ -310,6 +311,21 @@ pub(crate) fn writable_again_after_full_queue() {
         assert_eq!(queued, 0);
     }
     lp.writable(1);
+}
+
+/// A datagram socket that was shut down for reading has nothing more to receive. Some hosts call
+/// it readable for ever: a loop that believes them all the same does not spin.
+pub(crate) fn shut_down_datagrams_do_not_spin() {
+    let mut lp = Loop::new();
+    let path = TempPath::new();
+    let mut socket = UnixDatagram::bind(&path).unwrap();
+    lp.add(&mut socket, 1, READABLE);
+    lp.quiet("nothing was sent");
+    socket.shutdown(Shutdown::Read).unwrap();
+    let polls = lp.turns_in(Duration::from_millis(100), |_| {
+        assert_eq!(would_block(socket.recv(&mut [0; 8])).unwrap_or(0), 0);
+    });
+    assert!(polls < 500, "{polls} polls with nothing new to report");
 }
 
 /// A connected pair without names is the system's own to make: a guest is told that it has no such

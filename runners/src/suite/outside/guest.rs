@@ -88,15 +88,20 @@ impl Guest {
         bail!("SIGTERM does not end it")
     }
 
-    /// How many descriptors the process has.
-    pub fn descriptors(&self) -> Result<usize> {
-        Ok(self.numbers()?.len())
+    /// How many sockets the process has. Other descriptors are the host's affair: WasmEdge (0.14 to
+    /// 0.17) opens another timer once a wait with a timeout was interrupted.
+    pub fn sockets(&self) -> Result<usize> {
+        let is_socket = |number: &u64| {
+            let link = fs::read_link(format!("/proc/{}/fd/{number}", self.pid));
+            link.is_ok_and(|link| link.to_string_lossy().starts_with("socket:"))
+        };
+        Ok(self.descriptors()?.iter().filter(|n| is_socket(n)).count())
     }
 
-    pub fn wait_for_descriptors(&self, count: usize) -> Result<()> {
-        let reached = self.wait_until("so", || Ok(self.descriptors()? == count));
-        reached.with_context(|| match self.descriptors() {
-            Ok(found) => format!("the guest should have {count} descriptors and has {found}"),
+    pub fn wait_for_sockets(&self, count: usize) -> Result<()> {
+        let reached = self.wait_until("so", || Ok(self.sockets()? == count));
+        reached.with_context(|| match self.sockets() {
+            Ok(found) => format!("the guest should have {count} sockets and has {found}"),
             Err(_) => "the guest has no descriptors".into(),
         })
     }
@@ -104,8 +109,8 @@ impl Guest {
     /// Leaves room for no more than so many descriptors beside those that are open.
     pub fn limit_descriptors(&self, room: usize) -> Result<()> {
         // It is their numbers that are limited, and the process may have been given high ones.
-        let numbers = self.numbers()?;
-        let free = (0..).filter(|number| !numbers.contains(number));
+        let taken = self.descriptors()?;
+        let free = (0..).filter(|number| !taken.contains(number));
         let limit = free.skip(room).next();
         let limit = Rlimit {
             current: limit,
@@ -116,7 +121,7 @@ impl Guest {
     }
 
     /// The process's descriptors by their numbers.
-    fn numbers(&self) -> Result<Vec<u64>> {
+    fn descriptors(&self) -> Result<Vec<u64>> {
         let folder = fs::read_dir(format!("/proc/{}/fd", self.pid));
         let numbers = folder
             .context("the guest is gone")?

@@ -64,7 +64,7 @@ fn stopped_while_busy(guest: &Guest, clients: &mut [Client]) -> Result<()> {
 
 /// Every second connection of those that wait is reset before the guest can accept it.
 pub fn reset_before_accept(guest: &Guest) -> Result<()> {
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     guest.stop()?;
     let mut kept = Vec::new();
     for number in 0..20 {
@@ -78,9 +78,9 @@ pub fn reset_before_accept(guest: &Guest) -> Result<()> {
     let sent = send_all(&mut kept, 1000)?;
     guest.proceed()?;
     receive_all(&mut kept, &sent)?;
-    guest.wait_for_descriptors(before + kept.len())?;
+    guest.wait_for_sockets(before + kept.len())?;
     drop(kept);
-    guest.wait_for_descriptors(before)?;
+    guest.wait_for_sockets(before)?;
     guest.expect_rest()?;
     Client::connect(guest.tcp, 99)?.echo(1000)
 }
@@ -88,11 +88,11 @@ pub fn reset_before_accept(guest: &Guest) -> Result<()> {
 /// More connections come than the guest's process has descriptors for.
 pub fn full_table(guest: &Guest) -> Result<()> {
     const ROOM: usize = 40;
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     guest.limit_descriptors(ROOM)?;
     // The kernel connects all of them; they are accepted in this order.
     let mut inside = Client::connect_many(guest.tcp, ROOM + 30)?;
-    guest.wait_for_descriptors(before + ROOM)?;
+    guest.wait_for_sockets(before + ROOM)?;
     let mut waiting = inside.split_off(ROOM);
     for _ in 0..3 {
         echo_all(&mut inside, 3000).context("with a full table")?;
@@ -107,7 +107,7 @@ pub fn full_table(guest: &Guest) -> Result<()> {
     inside.clear();
     echo_all(&mut waiting, 3000).context("after the others had gone")?;
     drop(waiting);
-    guest.wait_for_descriptors(before)?;
+    guest.wait_for_sockets(before)?;
     guest.expect_rest()?;
     Client::connect(guest.tcp, 99)?.echo(1000)
 }

@@ -18,7 +18,7 @@ const FIN_WAIT2: u64 = 5;
 /// The guest has all of a body, and its end, but cannot send it all back yet. In WasmEdge (0.14 to
 /// 0.17) such a connection ends every wait at once, with no event.
 pub fn half_closed_and_slow(guest: &Guest) -> Result<()> {
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     let mut other = Client::connect(guest.tcp, 1)?;
     other.echo(1000)?;
     let (mut slow, body) = half_closed(guest)?;
@@ -34,13 +34,13 @@ pub fn half_closed_and_slow(guest: &Guest) -> Result<()> {
     }
     compare(&body, &received)?;
     drop((slow, other));
-    guest.wait_for_descriptors(before)?;
+    guest.wait_for_sockets(before)?;
     guest.expect_rest()
 }
 
 /// A client that has sent a body and its end, has read nothing, and has had its second of rest.
 fn half_closed(guest: &Guest) -> Result<(Client, Vec<u8>)> {
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     for number in 0..8 {
         let mut slow = Client::connect(guest.tcp, 10 + number)?;
         slow.limit_unread(256 << 10)?;
@@ -51,7 +51,7 @@ fn half_closed(guest: &Guest) -> Result<(Client, Vec<u8>)> {
         })?;
         guest.expect_rest().context("with a half-closed peer")?;
         // The kernel may have found more room for the guest's answers, and the guest be done.
-        if guest.descriptors()? > before {
+        if guest.sockets()? > before {
             return Ok((slow, body));
         }
     }
@@ -117,7 +117,7 @@ fn in_kernel(client: &Client, guest: &Guest) -> Result<InKernel> {
 
 /// Clients that vanish while the guest has much to send to them.
 pub fn reset_while_sending(guest: &Guest) -> Result<()> {
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     let mut others = Client::connect_many(guest.tcp, 10)?;
     echo_all(&mut others, 1000)?;
     for number in 0..4 {
@@ -128,7 +128,7 @@ pub fn reset_while_sending(guest: &Guest) -> Result<()> {
         receive_all(&mut others, &sent)?;
         echo_all(&mut others, 3000)?;
     }
-    guest.wait_for_descriptors(before + others.len())?;
+    guest.wait_for_sockets(before + others.len())?;
     guest.expect_rest()?;
     echo_all(&mut others, 3000)
 }
@@ -158,12 +158,12 @@ fn connected(guest: &Guest) -> Result<UdpSocket> {
 
 /// All are open at the same time, and all are heard in every round.
 pub fn many_at_once(guest: &Guest) -> Result<()> {
-    let before = guest.descriptors()?;
+    let before = guest.sockets()?;
     let mut clients = Client::connect_many(guest.tcp, 300)?;
     for size in [1, 1000, 20_000, 64] {
         echo_all(&mut clients, size)?;
     }
-    guest.wait_for_descriptors(before + clients.len())?;
+    guest.wait_for_sockets(before + clients.len())?;
     guest.expect_rest()?;
     echo_all(&mut clients, 100)?;
     for client in &mut clients {
@@ -172,5 +172,5 @@ pub fn many_at_once(guest: &Guest) -> Result<()> {
         ensure!(count == 0, "bytes came that were never sent");
     }
     drop(clients);
-    guest.wait_for_descriptors(before)
+    guest.wait_for_sockets(before)
 }

@@ -55,10 +55,10 @@ fn interrupted_call_keeps_its_deadline() {
 fn endless_interruption_is_an_error() {
     let mut bench = Bench::new();
     bench.add(3, READ);
-    bench.world(|world| world.faults.extend((0..100).map(|_| Fault::Interrupted(1))));
+    bench.world(|world| world.faults.extend((0..9_999).map(|_| Fault::Interrupted(1))));
     let error = bench.try_wait(None).expect_err("nothing could be learnt");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
-    assert!(bench.calls().len() <= 20);
+    assert_eq!(bench.calls().len(), 1024);
 }
 
 /// A host that only says 20 is asked a few times, and nothing is made up.
@@ -322,5 +322,5 @@ fn parked_row_alone_is_waited_for() {
     assert_eq!(bench.wait(Some(Duration::ZERO)), []);
     assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
     let calls = bench.calls();
-    assert_eq!(calls, [[Row::Clock(10_000_000)], [Row::Read(3)]]);
+    assert_eq!(calls, [[Row::Clock(10_040_000)], [Row::Read(3)]]);
 }

@@ -192,7 +192,7 @@ fn outcomes_arm_and_disarm() {
         bench.wait(None);
         bench.waiter.table.note(key, Direction::Read, outcome);
         assert_eq!(bench.waiter.table.has_armed(), armed.contains(&outcome));
-        assert_eq!(bench.waiter.table.has_parked(), parked.contains(&outcome));
+        assert_eq!(bench.waiter.table.parked() > 0, parked.contains(&outcome));
     }
 }
 
@@ -228,7 +228,7 @@ fn futile_events_come_with_pauses() {
     let slept = bench.world(|world| world.now);
     assert_eq!(
         slept,
-        10_000_000 * 95,
+        10_040_000 * 95,
         "all but the first five come after a pause"
     );
     bench
