@@ -179,13 +179,18 @@ impl Datagrams {
         Ok(Datagrams { socket, unsent })
     }
 
-    /// Answers until the socket blocks. An error concerns one datagram: the next event goes on.
+    /// Answers until the socket blocks. An error concerns one datagram, and the others wait; one
+    /// that never ends is left to the next event.
     fn serve(&mut self) {
-        loop {
+        let mut errors = 0;
+        while errors < 16 {
             match self.answer() {
                 Ok(true) => {}
                 Ok(false) => return,
-                Err(error) => return eprintln!("udp: {error}"),
+                Err(error) => {
+                    eprintln!("udp: {error}");
+                    errors += 1;
+                }
             }
         }
     }

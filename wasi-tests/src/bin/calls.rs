@@ -37,12 +37,15 @@ const KINDS: &[Kind] = &[
     ("recv_from", recv_from),
     ("send_to", send_to),
     ("register and deregister", register),
-    ("poll, ready", poll_ready),
+    ("poll, ready", |count| poll_ready(count, None)),
+    ("poll with a timeout, ready", |count| {
+        poll_ready(count, Some(Duration::from_secs(9)))
+    }),
     ("poll at once", |count| poll_idle(count, 1, Duration::ZERO)),
     ("poll at once, nothing registered", |count| {
         poll_idle(count, 0, Duration::ZERO)
     }),
-    ("poll with a timeout", |count| {
+    ("poll with a timeout, idle", |count| {
         poll_idle(count, 1, Duration::from_millis(1))
     }),
     ("wake and poll", wake),
@@ -263,7 +266,7 @@ fn register(count: usize) -> io::Result<()> {
 }
 
 /// Each poll reports one source, which is put back into the list by what costs no call.
-fn poll_ready(count: usize) -> io::Result<()> {
+fn poll_ready(count: usize, timeout: Option<Duration>) -> io::Result<()> {
     let (mut client, mut server) = pair()?;
     client.write_all(&[1])?;
     let mut poll = Poll::new()?;
@@ -271,11 +274,11 @@ fn poll_ready(count: usize) -> io::Result<()> {
     let (token, interest) = (Token(0), Interest::READABLE);
     poll.registry().register(&mut server, token, interest)?;
     // The first makes the host forget what was watched before.
-    poll.poll(&mut events, None)?;
+    poll.poll(&mut events, timeout)?;
     poll.registry().reregister(&mut server, token, interest)?;
     measured(|| {
         for _ in 0..count {
-            poll.poll(&mut events, None)?;
+            poll.poll(&mut events, timeout)?;
             if events.iter().count() != 1 {
                 return Err(unexpected("poll", &events));
             }
