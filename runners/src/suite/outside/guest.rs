@@ -110,8 +110,8 @@ impl Guest {
     pub fn limit_descriptors(&self, room: usize) -> Result<()> {
         // It is their numbers that are limited, and the process may have been given high ones.
         let taken = self.descriptors()?;
-        let free = (0..).filter(|number| !taken.contains(number));
-        let limit = free.skip(room).next();
+        let mut free = (0..).filter(|number| !taken.contains(number));
+        let limit = free.nth(room);
         let limit = Rlimit {
             current: limit,
             maximum: limit,

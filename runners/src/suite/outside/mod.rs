@@ -8,7 +8,7 @@ mod guest;
 mod process;
 mod traffic;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 
@@ -16,7 +16,6 @@ use super::Setting;
 use super::checks::Check;
 use super::each_host::on_each_host;
 use super::report::Outcome;
-use crate::host::Host;
 use guest::Guest;
 
 pub const CHECKS: &[Check] = &[
@@ -58,7 +57,7 @@ pub const CHECKS: &[Check] = &[
 fn scenario(setting: &Setting, name: &str, play: fn(&Guest) -> Result<()>) -> Result<Outcome> {
     let wasm = echo(setting)?;
     on_each_host(setting, |host| {
-        let guest = Guest::start(host, &compiled(host, &wasm)?, name)?;
+        let guest = Guest::start(host, &host.compiled(&wasm)?, name)?;
         play(&guest).with_context(|| guest.last_words())
     })
 }
@@ -68,8 +67,4 @@ fn echo(setting: &Setting) -> Result<PathBuf> {
     let args = ["--release", "--package", "mio_wasi", "--example", "echo"];
     let modules = crate::guest::build_quietly(&setting.toolchain, &args)?;
     Ok(crate::guest::module(&modules, "echo")?.to_path_buf())
-}
-
-fn compiled(host: &Host, wasm: &Path) -> Result<PathBuf> {
-    host.compiled(wasm)
 }

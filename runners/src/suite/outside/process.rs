@@ -116,7 +116,7 @@ pub fn full_table(guest: &Guest) -> Result<()> {
 pub fn through_the_runner(setting: &Setting) -> Result<Outcome> {
     let wasm = super::echo(setting)?;
     on_each_host(setting, |host| {
-        let echo = super::compiled(host, &wasm)?;
+        let echo = host.compiled(&wasm)?;
         let guest = Guest::run(runner(host, &echo)?, host, "runner")?;
         Client::connect(guest.tcp, 0)?.echo(1000)?;
         guest.terminate()?;

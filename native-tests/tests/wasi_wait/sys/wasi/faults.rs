@@ -55,7 +55,11 @@ fn interrupted_call_keeps_its_deadline() {
 fn endless_interruption_is_an_error() {
     let mut bench = Bench::new();
     bench.add(3, READ);
-    bench.world(|world| world.faults.extend((0..9_999).map(|_| Fault::Interrupted(1))));
+    bench.world(|world| {
+        world
+            .faults
+            .extend((0..9_999).map(|_| Fault::Interrupted(1)))
+    });
     let error = bench.try_wait(None).expect_err("nothing could be learnt");
     assert_eq!(error.kind(), ErrorKind::Interrupted);
     assert_eq!(bench.calls().len(), 1024);

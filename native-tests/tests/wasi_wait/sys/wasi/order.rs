@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::host::{Bench, READ, Row, SPARE, WRITE};
+use super::table::Key;
 use crate::Token;
 use crate::ready::Ready;
 use crate::sys::{Direction, Outcome};
@@ -250,4 +251,25 @@ fn dropped_waker_is_forgotten() {
     bench.waiter.wake(Token(8));
     bench.waiter.forget_wake(Token(7));
     assert_eq!(bench.wait(None), [(8, Ready::READABLE)]);
+}
+
+/// The key of no source changes nothing.
+#[test]
+fn nobody_is_nobody() {
+    let mut bench = Bench::new();
+    bench.add(3, READ);
+    for outcome in [Outcome::Took, Outcome::Stuck, Outcome::Ended] {
+        let table = &mut bench.waiter.table;
+        table.note(Key::NOBODY, Direction::Read, outcome);
+    }
+    bench.waiter.table.remove(Key::NOBODY);
+    assert!(bench.waiter.table.has_armed());
+}
+
+/// Asking for each condition gives the sum of those that hold.
+#[test]
+fn conditions_add_up() {
+    let both = Ready::READABLE | Ready::ERROR;
+    assert_eq!(Ready::those(|ready| both.contains(ready)), both);
+    assert_eq!(format!("{both:?}"), "READABLE | ERROR");
 }
