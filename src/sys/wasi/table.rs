@@ -46,6 +46,8 @@ pub(super) struct Table {
     by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
     /// The rows that are parked.
     parked: Vec<u64>,
+    /// How many sources there are of those that may end a wait with nothing.
+    suspects: usize,
     /// The slot that a report in turn goes on with.
     turn: usize,
     /// Counts waits, so that a slot knows whether its event is in this one's output.
@@ -100,6 +102,7 @@ impl Table {
             free: Vec::new(),
             by_fd: HashMap::default(),
             parked: Vec::new(),
+            suspects: 0,
             turn: 0,
             wait: 0,
         }
@@ -121,7 +124,6 @@ impl Table {
         self.by_fd.insert(fd, slot);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
-        entry.datagrams = false;
         entry.futile = [0; 2];
         let generation = entry.generation;
         let key = Key { slot, generation };
@@ -131,9 +133,11 @@ impl Table {
 
     /// The source takes datagrams: see [`Table::report_silent`].
     pub(super) fn note_datagrams(&mut self, key: Key) {
-        if let Some(slot) = self.find(key) {
-            self.slots[slot].datagrams = true;
-        }
+        let Some(slot) = self.find(key) else { return };
+        let slot = &mut self.slots[slot];
+        self.suspects -= usize::from(slot.is_suspect());
+        slot.datagrams = true;
+        self.suspects += usize::from(slot.is_suspect());
     }
 
     /// Replaces token and interest, and arms every row of the interest: what is ready fires once
@@ -155,6 +159,7 @@ impl Table {
         let Some(slot) = self.find(key) else { return };
         self.disarm(key, Direction::Read);
         self.disarm(key, Direction::Write);
+        self.slots[slot].datagrams = false;
         self.by_fd.remove(&self.slots[slot].fd);
         self.slots[slot].generation = key.generation.wrapping_add(1);
         self.free.push(key.slot);
@@ -199,16 +204,15 @@ impl Table {
             return;
         }
         self.disarm(key, direction);
-        let slot = &mut self.slots[slot];
-        slot.rows[direction as usize] = self.rows.len() as u32;
-        self.rows.push(row(key.pack(direction), slot.fd, direction));
+        self.rows
+            .push(row(key.pack(direction), self.slots[slot].fd, direction));
+        self.place(slot, direction, self.rows.len() as u32 - 1);
     }
 
     /// Takes the row of a direction out of the list.
     pub(super) fn disarm(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
-        let slot = &mut self.slots[slot];
-        let place = std::mem::replace(&mut slot.rows[direction as usize], DISARMED);
+        let place = self.place(slot, direction, DISARMED);
         if place == PARKED {
             self.parked.retain(|row| *row != key.pack(direction));
         } else if place != DISARMED {
@@ -219,6 +223,15 @@ impl Table {
                 self.slots[key.slot as usize].rows[direction as usize] = index as u32;
             }
         }
+    }
+
+    /// Notes where a row stands, and gives where it stood.
+    fn place(&mut self, slot: usize, direction: Direction, place: u32) -> u32 {
+        let slot = &mut self.slots[slot];
+        self.suspects -= usize::from(slot.is_suspect());
+        let before = std::mem::replace(&mut slot.rows[direction as usize], place);
+        self.suspects += usize::from(slot.is_suspect());
+        before
     }
 
     /// Takes a row out of the list until [`Table::unpark`].
@@ -246,6 +259,11 @@ impl Table {
 
     pub(super) fn parked(&self) -> usize {
         self.parked.len()
+    }
+
+    /// Whether a wait may end with nothing: see [`Table::park_writers`], [`Table::report_silent`].
+    pub(super) fn has_suspects(&self) -> bool {
+        self.suspects > 0
     }
 
     pub(super) fn has_armed(&self) -> bool {
@@ -312,8 +330,7 @@ impl Table {
         // From the end, since the last row takes the place of the one that leaves.
         for index in (1..before).rev() {
             let (key, direction) = Key::unpack(self.rows[index].userdata);
-            let alone = !self.slots[key.slot as usize].is_armed(Direction::Read);
-            if direction == Direction::Write && alone {
+            if direction == Direction::Write && self.slots[key.slot as usize].is_suspect() {
                 self.park(key, direction);
             }
         }
@@ -326,8 +343,7 @@ impl Table {
     /// socket, whatever is armed is reported: an event may be spurious, and silence must not last.
     pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
         self.report_in_turn(out, |slot, direction| {
-            let lone = !slot.is_armed(direction.other());
-            slot.datagrams && lone && direction == Direction::Read
+            direction == Direction::Read && slot.is_suspect()
         });
         if out.is_empty() {
             self.report_in_turn(out, |_, _| true);
@@ -377,6 +393,15 @@ impl Slot {
 
     fn is_armed(&self, direction: Direction) -> bool {
         !matches!(self.rows[direction as usize], DISARMED | PARKED)
+    }
+
+    /// Watched in one direction alone, in which WasmEdge (0.14 to 0.17) may see less than there is.
+    fn is_suspect(&self) -> bool {
+        match [Direction::Read, Direction::Write].map(|direction| self.is_armed(direction)) {
+            [true, false] => self.datagrams,
+            [false, true] => true,
+            _ => false,
+        }
     }
 }
 

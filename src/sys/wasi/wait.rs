@@ -196,8 +196,10 @@ impl<H: Host> Waiter<H> {
     /// How long the next call may sleep, and whether the wait is over when it has.
     fn window(&mut self, timer: &mut Timer) -> (Option<u64>, bool) {
         let pause = self.pause();
+        // A wait that may be made up of several calls has to know when it began.
         let long = timer.limit.is_some_and(|limit| limit > PAUSE);
-        let exact = long || pause.is_some() || self.patience < PATIENCE;
+        let several = pause.is_some() || self.patience < PATIENCE;
+        let exact = several || long && self.table.has_suspects();
         match (timer.left(&mut self.host, exact), pause) {
             (Some(left), Some(pause)) if left > pause => (Some(pause), false),
             (None, Some(pause)) => (Some(pause), false),

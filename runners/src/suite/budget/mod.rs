@@ -113,11 +113,10 @@ const BUDGETS: &[Budget] = &[
     ),
     costs("poll at once", POLL, POLL_AT_ONCE),
     costs("poll at once, nothing registered", &[], &[]),
-    // Before a long wait the clock is asked, or the timeout would begin anew after a signal. The
-    // clock's row is armed and disarmed, enters the set and leaves it.
+    // The clock's row is armed and disarmed, enters the set and leaves it.
     costs(
         "poll with a timeout, ready",
-        &[("clock_time_get", 1), ("poll_oneoff", 1)],
+        POLL,
         &[
             ("epoll_ctl", 3),
             ("epoll_wait", 1),
@@ -285,7 +284,6 @@ mod tests {
             let calls: usize = budget.host_calls.iter().map(|(_, count)| count).sum();
             let most = match budget.kind {
                 "connect" | "accept" => 3,
-                "poll with a timeout, ready" => 2,
                 _ => 1,
             };
             assert!(calls <= most, "{}: {calls} host calls", budget.kind);

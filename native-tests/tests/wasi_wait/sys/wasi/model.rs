@@ -345,6 +345,13 @@ impl Bench {
                 .collect::<BTreeSet<_>>()
         };
         assert_eq!(seen, state(State::Armed));
+        let suspects = self.living().filter(|(_, source)| match source.states {
+            [State::Armed, State::Armed] => false,
+            [State::Armed, _] => source.datagrams,
+            [_, State::Armed] => true,
+            _ => false,
+        });
+        assert_eq!(self.table.has_suspects(), suspects.count() > 0);
         let parked = !state(State::Parked).is_empty();
         // More may count as parked than is: a row that is gone since is found out by `unpark`.
         assert!(self.table.parked() > 0 || !parked);
