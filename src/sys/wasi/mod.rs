@@ -15,6 +15,7 @@
 //! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
 
 mod abi;
+mod row;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
 mod table;
@@ -31,7 +32,8 @@ use std::time::Duration;
 
 use wasi::{ERRNO_SUCCESS, Fd, Subscription};
 
-use self::table::{First, Key, Table};
+use self::row::{First, Key};
+use self::table::Table;
 use self::wait::{Host, NO_EVENT, Waiter};
 use crate::error::{ErrorKind, error};
 use crate::event::Event as PublicEvent;

@@ -29,7 +29,8 @@ use wasi::{
     EVENTTYPE_CLOCK, Errno, EventFdReadwrite, Fd, Subscription,
 };
 
-use super::table::{Delivery, FIRST, First, Table};
+use super::row::{FIRST, First};
+use super::table::{Delivery, Table};
 use crate::Token;
 use crate::error::{ErrorKind, error, no_capacity};
 use crate::event::Event;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use wasi::{ERRNO_BADF, ERRNO_INVAL, ERRNO_NOMEM, ERRNO_SUCCESS};
 
 use super::host::{Bench, Fault, READ, Row, WRITE, event, still_watched};
-use super::table::FIRST;
+use super::row::FIRST;
 use crate::ready::Ready;
 use crate::sys::Direction;
 

@@ -11,7 +11,7 @@ use wasi::{
     EVENTTYPE_FD_WRITE, Errno, EventFdReadwrite, Fd, Subscription,
 };
 
-use super::table::Key;
+use super::row::Key;
 use super::wait::{Host, Waiter};
 use crate::ready::Ready;
 use crate::{Interest, Token};

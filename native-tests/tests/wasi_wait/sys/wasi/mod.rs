@@ -1,5 +1,7 @@
 //! The library's own files, and the tests beside them, since what they test is private.
 
+#[path = "../../../../../src/sys/wasi/row.rs"]
+mod row;
 #[path = "../../../../../src/sys/wasi/table.rs"]
 mod table;
 #[path = "../../../../../src/sys/wasi/wait.rs"]

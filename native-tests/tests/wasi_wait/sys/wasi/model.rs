@@ -8,7 +8,8 @@ use proptest::prelude::*;
 use wasi::{Fd, Subscription};
 
 use super::host::{Row, decode};
-use super::table::{Delivery, FIRST, First, Key, Table};
+use super::row::{FIRST, First, Key};
+use super::table::{Delivery, Table};
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::Direction;

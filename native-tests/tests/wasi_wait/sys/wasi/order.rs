@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::time::Duration;
 
 use super::host::{Bench, READ, Row, SPARE, WRITE};
-use super::table::Key;
+use super::row::Key;
 use crate::Token;
 use crate::ready::Ready;
 use crate::sys::{Direction, Outcome};
