@@ -51,7 +51,8 @@ use crate::{Events, Interest, Token, event};
 /// # Hosts
 ///
 /// On WASI the host knows no edges, and the library makes them. There it reports a change after a
-/// read that took input, and after a write that was cut short, as well. A program that keeps to
+/// read that took input, and after a write that was cut short, as well; and what is left unread or
+/// unaccepted is not reported again when more arrives, which epoll does. A program that keeps to
 /// the rule above sees no difference.
 ///
 /// [`Waker`]: crate::Waker

@@ -74,6 +74,11 @@ impl UdpSocket {
     ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the system has no room. Else the host's,
     /// such as for a datagram that is too long; or an [error that waits](#errors-that-wait).
+    ///
+    /// # Hosts
+    ///
+    /// epoll tells of room after every datagram that has left. On WASI it is told after
+    /// `WouldBlock`: send until then, at each writable event.
     #[inline]
     pub fn send_to(&self, buf: &[u8], target: SocketAddr) -> io::Result<usize> {
         self.inner.io(Write, sent, |s| s.send_to(buf, target))

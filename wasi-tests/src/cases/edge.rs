@@ -311,6 +311,8 @@ pub(crate) fn try_io_arms_again() {
             client.try_io(|| alias(&client).read(&mut buffer)).unwrap(),
             2
         );
+        send(&server, b"world");
+        assert_eq!(lp.receive(&client, 1, 8), b"lloworld");
     }
     lp.forget();
     lp.change(&mut client, 1, WRITABLE);
@@ -340,7 +342,9 @@ pub(crate) fn peek_neither_loses_nor_spins() {
     for round in 1..4 {
         send(&server, b"peek");
         lp.readable(1);
-        assert_eq!(client.peek(&mut buffer).unwrap(), 4 * round);
+        while client.peek(&mut buffer).unwrap() < 4 * round {
+            lp.readable(1);
+        }
     }
     assert_eq!(drain(&client).0.len(), 12);
     send(&server, b"peek");
