@@ -389,12 +389,37 @@ pub(crate) fn no_ipv6() -> Option<&'static str> {
     missing.then_some("the machine has no IPv6 loopback address")
 }
 
-/// A TCP address that refuses connections for as long as the stream is kept.
+/// A TCP address that refuses connections for as long as this is kept.
 ///
 /// It is the port of a client's end: taken, so that nobody else can listen there by chance.
-pub(crate) fn refusing_tcp(lp: &mut Loop) -> (SocketAddr, (TcpStream, TcpStream)) {
-    let pair = lp.tcp_pair();
-    (pair.0.local_addr().unwrap(), pair)
+pub(crate) struct RefusingTcp {
+    address: SocketAddr,
+    _pair: (TcpStream, TcpStream),
+}
+
+impl RefusingTcp {
+    #[track_caller]
+    pub(crate) fn new(lp: &mut Loop) -> RefusingTcp {
+        let pair = lp.tcp_pair();
+        let address = pair.0.local_addr().unwrap();
+        RefusingTcp {
+            address,
+            _pair: pair,
+        }
+    }
+
+    /// A stream whose connection is going to be refused.
+    #[track_caller]
+    pub(crate) fn connect(&self) -> TcpStream {
+        loop {
+            let stream = TcpStream::connect(self.address).unwrap();
+            // Once in ten thousand times the kernel chooses the same port for the new stream, which
+            // is then connected to itself.
+            if stream.local_addr().unwrap() != self.address {
+                return stream;
+            }
+        }
+    }
 }
 
 /// A UDP address that refuses datagrams for as long as the sockets are kept.

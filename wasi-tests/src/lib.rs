@@ -4,6 +4,9 @@
 //! event loop, ports that the system chose, and a deadline on every wait. That is why the same
 //! cases run in WasmEdge (the program `suite`), natively, and over Mio itself, which this crate's
 //! sources compile against unchanged. A failed case panics.
+//!
+//! Whoever runs cases gives each a process of its own: one of them uses up the descriptors, and one
+//! that hangs is to be ended without the others.
 
 mod cases;
 mod harness;

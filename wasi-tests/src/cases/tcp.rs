@@ -6,8 +6,9 @@ use std::net::{Ipv6Addr, Shutdown, SocketAddr};
 use mio::net::{TcpListener, TcpStream};
 
 use crate::Outcome;
-use crate::harness::{BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, discard};
-use crate::harness::{drain, localhost, localhost_v6, no_ipv6, only_native, pattern, refusing_tcp};
+use crate::harness::{BOTH, GUEST, Loop, READABLE, RefusingTcp, WRITABLE};
+use crate::harness::{assert_blocks, assert_kind, discard};
+use crate::harness::{drain, localhost, localhost_v6, no_ipv6, only_native, pattern};
 use crate::harness::{send, would_block};
 
 /// `accept` tells the client's own address: 127.0.0.1 and the client's port, in release builds
@@ -100,9 +101,9 @@ pub(crate) fn connect_ends_with_writable() {
 /// no peer.
 pub(crate) fn refused_connect_tells_why() {
     let mut lp = Loop::new();
-    let (address, _pair) = refusing_tcp(&mut lp);
+    let refusing = RefusingTcp::new(&mut lp);
     for (token, interest) in [(1, BOTH), (2, WRITABLE)] {
-        let mut client = TcpStream::connect(address).unwrap();
+        let mut client = refusing.connect();
         lp.add(&mut client, token, interest);
         lp.writable(token);
         let error = client
@@ -120,11 +121,11 @@ pub(crate) fn refused_connect_tells_why() {
 /// After a refused connect another stream may use the same token and the same descriptor number.
 pub(crate) fn refused_connect_then_another() {
     let mut lp = Loop::new();
-    let (refusing, _pair) = refusing_tcp(&mut lp);
+    let refusing = RefusingTcp::new(&mut lp);
     let mut listener = TcpListener::bind(localhost()).unwrap();
     lp.add(&mut listener, 0, READABLE);
     for round in 0..20_u8 {
-        let mut client = TcpStream::connect(refusing).unwrap();
+        let mut client = refusing.connect();
         lp.add(&mut client, 1, BOTH);
         lp.writable(1);
         let mut buffer = [0; 8];
