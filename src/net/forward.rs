@@ -96,6 +96,63 @@ macro_rules! shutdown {
     };
 }
 
+/// What a socket has that keeps what it sends and receives in memory.
+macro_rules! buffers {
+    ($name:ident) => {
+        impl $name {
+            /// Asks for room for so many bytes that are not sent yet (`SO_SNDBUF`).
+            ///
+            /// The system may give more or less. Mio has no such call.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`. Linux, also below WasmEdge, gives
+            /// twice as much, for its own needs.
+            pub fn set_send_buffer_size(&self, bytes: usize) -> std::io::Result<()> {
+                $crate::sys::socket::set_buffer(
+                    self.inner.inner(),
+                    $crate::sys::Buffer::Send,
+                    bytes,
+                )
+            }
+
+            /// The room for bytes that are not sent yet.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`.
+            pub fn send_buffer_size(&self) -> std::io::Result<usize> {
+                $crate::sys::socket::buffer(self.inner.inner(), $crate::sys::Buffer::Send)
+            }
+
+            /// Asks for room for so many bytes that are not received yet (`SO_RCVBUF`).
+            ///
+            /// The system may give more or less. Mio has no such call.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`. Linux, also below WasmEdge, gives
+            /// twice as much, for its own needs.
+            pub fn set_recv_buffer_size(&self, bytes: usize) -> std::io::Result<()> {
+                $crate::sys::socket::set_buffer(
+                    self.inner.inner(),
+                    $crate::sys::Buffer::Receive,
+                    bytes,
+                )
+            }
+
+            /// The room for bytes that are not received yet.
+            ///
+            /// # Hosts
+            ///
+            /// On WASI without feature `wasmedge`, `Unsupported`.
+            pub fn recv_buffer_size(&self) -> std::io::Result<usize> {
+                $crate::sys::socket::buffer(self.inner.inner(), $crate::sys::Buffer::Receive)
+            }
+        }
+    };
+}
+
 /// What a socket of the Internet has.
 macro_rules! ttl {
     ($name:ident) => {

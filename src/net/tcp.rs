@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use super::outcome::{item, peeked};
 use crate::io_source::IoSource;
@@ -174,6 +175,28 @@ impl TcpStream {
         self.inner.inner().nodelay()
     }
 
+    /// Sets what closing does with bytes that are not sent yet (`SO_LINGER`).
+    ///
+    /// With `None`, as at first, closing returns at once and the system goes on sending. With a
+    /// time of zero the connection is reset and those bytes are lost. With a longer one, in whole
+    /// seconds, closing *waits* for them, and so does the whole program. Mio has no such call.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
+        socket::set_linger(self.inner.inner(), time)
+    }
+
+    /// What closing does with bytes that are not sent yet: see [`TcpStream::set_linger`].
+    ///
+    /// # Hosts
+    ///
+    /// On WASI without feature `wasmedge`, `Unsupported`.
+    pub fn linger(&self) -> io::Result<Option<Duration>> {
+        socket::linger(self.inner.inner())
+    }
+
     /// Reads without taking: the next read gives the same bytes again.
     ///
     /// `Ok(0)` is the end of the stream, or a `buf` without room.
@@ -192,6 +215,7 @@ socket!(TcpStream, SocketAddr);
 connected!(TcpStream, SocketAddr);
 shutdown!(TcpStream);
 ttl!(TcpStream);
+buffers!(TcpStream);
 reads!(TcpStream, &TcpStream);
 writes!(TcpStream, &TcpStream);
 tcp_std!(TcpStream);

@@ -294,4 +294,5 @@ forward!(UdpSocket);
 socket!(UdpSocket, SocketAddr);
 connected!(UdpSocket, SocketAddr);
 ttl!(UdpSocket);
+buffers!(UdpSocket);
 std_socket!(UdpSocket, std::net::UdpSocket);

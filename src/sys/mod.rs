@@ -41,6 +41,14 @@ pub(crate) use imp::{pipe, source_fd};
 #[cfg(feature = "net")]
 pub(crate) use imp::{socket, uds};
 
+/// One of the two memories of a socket.
+#[cfg(feature = "net")]
+#[derive(Copy, Clone)]
+pub(crate) enum Buffer {
+    Send,
+    Receive,
+}
+
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
 pub(crate) type HostWaker = imp::Waker;

@@ -17,6 +17,7 @@ pub struct Check {
 /// The groups: the name of a row in the table, and its checks.
 const GROUPS: &[(&str, &[Check])] = &[
     ("imports of modules", super::imports::CHECKS),
+    ("small programs", super::programs::CHECKS),
     #[cfg(target_os = "linux")]
     ("calls of operations", super::budget::CHECKS),
     #[cfg(target_os = "linux")]

@@ -12,6 +12,7 @@ mod libtest;
 mod native;
 #[cfg(target_os = "linux")]
 mod outside;
+mod programs;
 mod report;
 
 use std::fs;

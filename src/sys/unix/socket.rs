@@ -7,9 +7,11 @@
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use super::cvt;
 use crate::error::{ErrorKind, error};
+use crate::sys::Buffer;
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
 
@@ -53,19 +55,55 @@ pub(crate) fn udp_bind(address: SocketAddr) -> io::Result<UdpSocket> {
 }
 
 pub(crate) fn udp_only_v6(socket: &UdpSocket) -> io::Result<bool> {
-    let mut only: libc::c_int = 0;
-    let mut length = size_of_val(&only) as libc::socklen_t;
-    // SAFETY: the kernel writes at most `length` bytes to `only`, and the new length to `length`.
-    cvt(unsafe {
-        libc::getsockopt(
-            socket.as_raw_fd(),
-            libc::IPPROTO_IPV6,
-            libc::IPV6_V6ONLY,
-            (&raw mut only).cast(),
-            &mut length,
-        )
-    })?;
-    Ok(only != 0)
+    option(socket, libc::IPPROTO_IPV6, libc::IPV6_V6ONLY).map(|only: libc::c_int| only != 0)
+}
+
+pub(crate) fn buffer(socket: &impl AsRawFd, buffer: Buffer) -> io::Result<usize> {
+    option(socket, libc::SOL_SOCKET, size_option(buffer)).map(|size: libc::c_int| size as usize)
+}
+
+pub(crate) fn set_buffer(socket: &impl AsRawFd, buffer: Buffer, bytes: usize) -> io::Result<()> {
+    let size = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+    set_option(socket, size_option(buffer), size)
+}
+
+fn size_option(buffer: Buffer) -> libc::c_int {
+    match buffer {
+        Buffer::Send => libc::SO_SNDBUF,
+        Buffer::Receive => libc::SO_RCVBUF,
+    }
+}
+
+pub(crate) fn linger(socket: &TcpStream) -> io::Result<Option<Duration>> {
+    let linger: libc::linger = option(socket, libc::SOL_SOCKET, libc::SO_LINGER)?;
+    Ok((linger.l_onoff != 0).then(|| Duration::from_secs(linger.l_linger as u64)))
+}
+
+pub(crate) fn set_linger(socket: &TcpStream, time: Option<Duration>) -> io::Result<()> {
+    let seconds = time.map_or(0, |time| i32::try_from(time.as_secs()).unwrap_or(i32::MAX));
+    let linger = libc::linger {
+        l_onoff: time.is_some().into(),
+        l_linger: seconds,
+    };
+    set_option(socket, libc::SO_LINGER, linger)
+}
+
+/// Reads an option. `T` is the structure of integers that the option has.
+fn option<T: Copy>(socket: &impl AsRawFd, level: libc::c_int, name: libc::c_int) -> io::Result<T> {
+    // SAFETY: the structure consists of integers, for which zero is a value.
+    let mut value: T = unsafe { std::mem::zeroed() };
+    let mut length = size_of::<T>() as libc::socklen_t;
+    let (fd, to) = (socket.as_raw_fd(), (&raw mut value).cast());
+    // SAFETY: the kernel writes at most `length` bytes to `value`, and the new length to `length`.
+    cvt(unsafe { libc::getsockopt(fd, level, name, to, &mut length) })?;
+    Ok(value)
+}
+
+fn set_option<T: Copy>(socket: &impl AsRawFd, name: libc::c_int, value: T) -> io::Result<()> {
+    let length = size_of::<T>() as libc::socklen_t;
+    let (fd, from) = (socket.as_raw_fd(), (&raw const value).cast());
+    // SAFETY: the kernel reads `length` bytes, which is what `value` has.
+    cvt(unsafe { libc::setsockopt(fd, libc::SOL_SOCKET, name, from, length) }).map(|_| ())
 }
 
 /// Opens a socket that neither blocks nor outlives an `exec`.

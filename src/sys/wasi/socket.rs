@@ -9,9 +9,11 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 
 use super::abi::sock::{self, Flag, Kind, PEEK, TAKE};
 use crate::error::{ErrorKind, error};
+use crate::sys::Buffer;
 
 /// What all sockets are.
 pub(super) struct Socket {
@@ -333,4 +335,20 @@ pub(crate) fn udp_bind(at: SocketAddr) -> io::Result<UdpSocket> {
 
 pub(crate) fn udp_only_v6(_: &UdpSocket) -> io::Result<bool> {
     no_option("only_v6")
+}
+
+pub(crate) fn buffer(socket: &impl AsFd, buffer: Buffer) -> io::Result<usize> {
+    sock::buffer(socket.as_fd(), buffer)
+}
+
+pub(crate) fn set_buffer(socket: &impl AsFd, buffer: Buffer, bytes: usize) -> io::Result<()> {
+    sock::set_buffer(socket.as_fd(), buffer, bytes)
+}
+
+pub(crate) fn linger(socket: &TcpStream) -> io::Result<Option<Duration>> {
+    sock::linger(socket.as_fd())
+}
+
+pub(crate) fn set_linger(socket: &TcpStream, time: Option<Duration>) -> io::Result<()> {
+    sock::set_linger(socket.as_fd(), time)
 }

@@ -4,12 +4,14 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use wasi::Riflags;
 
 use super::super::cvt;
 use super::{Address, Family, Kind, raw, set_nonblocking};
 use crate::error::{ErrorKind, error};
+use crate::sys::Buffer;
 
 /// An option whose value is an `int`.
 #[derive(Copy, Clone)]
@@ -94,4 +96,20 @@ pub(crate) fn flag(_: BorrowedFd<'_>, _: Flag) -> io::Result<bool> {
 
 pub(crate) fn set_flag(_: BorrowedFd<'_>, _: Flag, _: bool) -> io::Result<()> {
     missing("set_broadcast")
+}
+
+pub(crate) fn buffer(_: BorrowedFd<'_>, _: Buffer) -> io::Result<usize> {
+    missing("a socket's buffer size")
+}
+
+pub(crate) fn set_buffer(_: BorrowedFd<'_>, _: Buffer, _: usize) -> io::Result<()> {
+    missing("a socket's buffer size")
+}
+
+pub(crate) fn linger(_: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
+    missing("linger")
+}
+
+pub(crate) fn set_linger(_: BorrowedFd<'_>, _: Option<Duration>) -> io::Result<()> {
+    missing("set_linger")
 }

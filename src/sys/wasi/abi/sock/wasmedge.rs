@@ -8,11 +8,13 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::time::Duration;
 
 use wasi::{Ciovec, Fd, Iovec, Riflags, Size};
 
 use super::{Address, Family, Kind, Storage, raw, set_nonblocking};
 use crate::error::{ErrorKind, error};
+use crate::sys::Buffer;
 
 // An address is passed as a pointer to its pointer and length, which is what an iovec is: the
 // host reads from a `Ciovec` and writes through an `Iovec`. Every answer is an errno.
@@ -44,8 +46,8 @@ unsafe extern "C" {
     ) -> i32;
     fn sock_getlocaladdr_v2(fd: Fd, address: *const Iovec, port: *mut u32) -> i32;
     fn sock_getpeeraddr_v2(fd: Fd, address: *const Iovec, port: *mut u32) -> i32;
-    fn sock_getsockopt(fd: Fd, level: u32, name: u32, value: *mut i32, size: *mut u32) -> i32;
-    fn sock_setsockopt(fd: Fd, level: u32, name: u32, value: *const i32, size: u32) -> i32;
+    fn sock_getsockopt(fd: Fd, level: u32, name: u32, value: *mut u8, size: *mut u32) -> i32;
+    fn sock_setsockopt(fd: Fd, level: u32, name: u32, value: *const u8, size: u32) -> i32;
 }
 
 /// The only level of options there is.
@@ -64,6 +66,7 @@ pub(crate) enum Flag {
 }
 
 const ERROR: u32 = 2;
+const LINGER: u32 = 9;
 
 fn cvt(errno: i32) -> io::Result<()> {
     match errno {
@@ -223,28 +226,59 @@ pub(crate) fn send_to(fd: BorrowedFd<'_>, bytes: &[u8], to: &Address) -> io::Res
 
 /// The error that the socket has met by itself, which is then forgotten.
 pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
-    let errno = option(fd, ERROR)?;
+    let [errno] = option(fd, ERROR)?;
     Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
 }
 
 pub(crate) fn flag(fd: BorrowedFd<'_>, flag: Flag) -> io::Result<bool> {
-    option(fd, flag as u32).map(|value| value != 0)
-}
-
-fn option(fd: BorrowedFd<'_>, name: u32) -> io::Result<i32> {
-    let mut value = 0;
-    // With a smaller size, WasmEdge (0.14 to 0.17) aborts when it is asked for the error.
-    let mut size = size_of::<i32>() as u32;
-    // SAFETY: the host writes at most `size` bytes, which is what `value` has, and the size.
-    cvt(unsafe { sock_getsockopt(raw(fd), SOCKET, name, &mut value, &mut size) })?;
-    Ok(value)
+    option(fd, flag as u32).map(|[value]| value != 0)
 }
 
 pub(crate) fn set_flag(fd: BorrowedFd<'_>, flag: Flag, on: bool) -> io::Result<()> {
-    let value = i32::from(on);
-    let size = size_of::<i32>() as u32;
+    set_option(fd, flag as u32, [i32::from(on)])
+}
+
+pub(crate) fn buffer(fd: BorrowedFd<'_>, buffer: Buffer) -> io::Result<usize> {
+    option(fd, size_option(buffer)).map(|[size]| size as usize)
+}
+
+pub(crate) fn set_buffer(fd: BorrowedFd<'_>, buffer: Buffer, bytes: usize) -> io::Result<()> {
+    let size = i32::try_from(bytes).unwrap_or(i32::MAX);
+    set_option(fd, size_option(buffer), [size])
+}
+
+fn size_option(buffer: Buffer) -> u32 {
+    match buffer {
+        Buffer::Send => 5,
+        Buffer::Receive => 6,
+    }
+}
+
+pub(crate) fn linger(fd: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
+    let [on, seconds] = option(fd, LINGER)?;
+    Ok((on != 0).then(|| Duration::from_secs(seconds as u64)))
+}
+
+pub(crate) fn set_linger(fd: BorrowedFd<'_>, time: Option<Duration>) -> io::Result<()> {
+    let seconds = time.map_or(0, |time| i32::try_from(time.as_secs()).unwrap_or(i32::MAX));
+    set_option(fd, LINGER, [i32::from(time.is_some()), seconds])
+}
+
+/// An option of one `int`, or of two. With a size below 4, WasmEdge (0.14 to 0.17) aborts when it
+/// is asked for the error.
+fn option<const N: usize>(fd: BorrowedFd<'_>, name: u32) -> io::Result<[i32; N]> {
+    let mut value = [0; N];
+    let mut size = size_of_val(&value) as u32;
+    let to = value.as_mut_ptr().cast();
+    // SAFETY: the host writes at most `size` bytes, which is what `value` has, and the size.
+    cvt(unsafe { sock_getsockopt(raw(fd), SOCKET, name, to, &mut size) })?;
+    Ok(value)
+}
+
+fn set_option<const N: usize>(fd: BorrowedFd<'_>, name: u32, value: [i32; N]) -> io::Result<()> {
+    let size = size_of_val(&value) as u32;
     // SAFETY: the host reads `size` bytes, which is what `value` has.
-    cvt(unsafe { sock_setsockopt(raw(fd), SOCKET, flag as u32, &value, size) })
+    cvt(unsafe { sock_setsockopt(raw(fd), SOCKET, name, value.as_ptr().cast(), size) })
 }
 
 impl Address {
