@@ -9,6 +9,7 @@ use std::ops::BitOr;
 pub(crate) struct Ready(u8);
 
 impl Ready {
+    pub(crate) const NOTHING: Ready = Ready(0);
     pub(crate) const READABLE: Ready = Ready(1);
     pub(crate) const WRITABLE: Ready = Ready(1 << 1);
     pub(crate) const READ_CLOSED: Ready = Ready(1 << 2);
@@ -32,17 +33,11 @@ impl Ready {
     /// Those that `test` confirms.
     pub(crate) fn those(test: impl Fn(Ready) -> bool) -> Ready {
         let all = Ready::NAMES.iter().filter(|(ready, _)| test(*ready));
-        all.fold(Ready(0), |sum, (ready, _)| sum | *ready)
+        all.fold(Ready::NOTHING, |sum, (ready, _)| sum | *ready)
     }
 
     pub(crate) const fn contains(self, other: Ready) -> bool {
         self.0 & other.0 == other.0
-    }
-
-    /// `self` where `condition` holds, else nothing: a translation table reads as a sum of these.
-    #[inline]
-    pub(crate) const fn when(self, condition: bool) -> Ready {
-        if condition { self } else { Ready(0) }
     }
 }
 

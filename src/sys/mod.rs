@@ -126,7 +126,7 @@ const _: fn() = || {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
         let _ = (S::Row::LEVEL, S::Row::NONE, S::Row::note);
         // What each host and set of features uses a part of.
-        let _ = (Direction::Read, Direction::Write, Ready::when, Registry::id);
+        let _ = (Direction::Read, Direction::Write, Registry::id);
         let _ = (Outcome::Moved, Outcome::Took, Outcome::Dry, Outcome::Left);
         let _ = (
             Outcome::Stuck,

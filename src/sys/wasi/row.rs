@@ -73,6 +73,14 @@ impl Direction {
     }
 }
 
+impl Ready {
+    /// `self` where `condition` holds, else nothing: a translation table reads as a sum of these.
+    #[inline]
+    pub(super) const fn when(self, condition: bool) -> Ready {
+        if condition { self } else { Ready::NOTHING }
+    }
+}
+
 impl First {
     pub(super) fn row(self) -> Subscription {
         match self {
