@@ -31,7 +31,8 @@ mod none;
 #[cfg(not(feature = "os-poll"))]
 use none as imp;
 
-#[cfg(not(any(unix, target_os = "wasi")))]
+// wasip2 has other imports, and threads would wait for the lock that a wait on WASI holds.
+#[cfg(not(any(unix, all(target_env = "p1", not(target_feature = "atomics")))))]
 compile_error!(
     "mio_wasi runs on wasm32-wasip1, Linux and Android; see the README's table of hosts"
 );

@@ -85,14 +85,11 @@ impl super::Selector for Selector {
             abi::pollable(source.fd)?;
         }
         let table = &mut self.lock().table;
-        let key = table.insert(source.fd, token, interest);
+        let key = table.insert(source.fd, source.datagrams, token, interest);
         let key = key.ok_or_else(|| {
             let what = "another registered source owns the same descriptor";
             error(ErrorKind::AlreadyExists, what, "register only one of them")
         })?;
-        if source.datagrams {
-            table.note_datagrams(key);
-        }
         let selector = Some(self.clone());
         Ok(Row { selector, key })
     }

@@ -88,8 +88,15 @@ impl Table {
     }
 
     /// Adds a source with every row of `interest` armed; `None` where its descriptor is in here
-    /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20).
-    pub(super) fn insert(&mut self, fd: Fd, token: Token, interest: Interest) -> Option<Key> {
+    /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20). For
+    /// `datagrams` see [`Table::report_silent`].
+    pub(super) fn insert(
+        &mut self,
+        fd: Fd,
+        datagrams: bool,
+        token: Token,
+        interest: Interest,
+    ) -> Option<Key> {
         if self.by_fd.contains_key(&fd) {
             return None;
         }
@@ -103,20 +110,12 @@ impl Table {
         self.by_fd.insert(fd, slot);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
+        entry.datagrams = datagrams;
         entry.futile = [0; 2];
         let generation = entry.generation;
         let key = Key { slot, generation };
         self.modify(key, token, interest);
         Some(key)
-    }
-
-    /// The source takes datagrams: see [`Table::report_silent`].
-    pub(super) fn note_datagrams(&mut self, key: Key) {
-        let Some(slot) = self.find(key) else { return };
-        let slot = &mut self.slots[slot];
-        self.suspects -= usize::from(slot.is_suspect());
-        slot.datagrams = true;
-        self.suspects += usize::from(slot.is_suspect());
     }
 
     /// Replaces token and interest, and arms every row of the interest: what is ready fires once
@@ -138,7 +137,6 @@ impl Table {
         let Some(slot) = self.find(key) else { return };
         self.disarm(key, Direction::Read);
         self.disarm(key, Direction::Write);
-        self.slots[slot].datagrams = false;
         self.by_fd.remove(&self.slots[slot].fd);
         self.slots[slot].generation = key.generation.wrapping_add(1);
         self.free.push(key.slot);

@@ -193,8 +193,7 @@ fn silent_writer_does_not_spin() {
 #[test]
 fn silent_reader_is_told_to_look() {
     let mut bench = Bench::new();
-    let datagrams = bench.add(3, READ);
-    bench.waiter.table.note_datagrams(datagrams);
+    bench.add_datagrams(3, READ);
     bench.add(4, READ | WRITE);
     bench.add(5, READ);
     bench.world(|world| world.silent_reader = Some(3));
@@ -206,8 +205,7 @@ fn silent_reader_is_told_to_look() {
 #[test]
 fn silent_writer_does_not_hide_a_silent_reader() {
     let mut bench = Bench::new();
-    let datagrams = bench.add(3, READ);
-    bench.waiter.table.note_datagrams(datagrams);
+    bench.add_datagrams(3, READ);
     bench.add(4, WRITE);
     bench.world(|world| {
         world.silent_reader = Some(3);

@@ -200,9 +200,19 @@ impl Bench {
         change(&mut self.sim.0.borrow_mut())
     }
 
+    /// A stream.
     pub fn add(&mut self, fd: Fd, interest: Interest) -> Key {
+        self.insert(fd, false, interest)
+    }
+
+    /// A socket that takes datagrams.
+    pub fn add_datagrams(&mut self, fd: Fd, interest: Interest) -> Key {
+        self.insert(fd, true, interest)
+    }
+
+    fn insert(&mut self, fd: Fd, datagrams: bool, interest: Interest) -> Key {
         let token = Token(fd as usize);
-        let key = self.waiter.table.insert(fd, token, interest);
+        let key = self.waiter.table.insert(fd, datagrams, token, interest);
         key.expect("no descriptor is added twice")
     }
 

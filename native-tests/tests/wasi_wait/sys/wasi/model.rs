@@ -145,7 +145,7 @@ impl Bench {
     fn insert(&mut self, fd: Fd, interest: Interest, datagrams: bool) {
         let token = self.next_token();
         let taken = self.living().any(|(_, source)| source.fd == fd);
-        let key = self.table.insert(fd, token, interest);
+        let key = self.table.insert(fd, datagrams, token, interest);
         assert_eq!(key.is_none(), taken, "a descriptor is in the table once");
         if let Some(key) = key {
             assert!(
@@ -160,9 +160,6 @@ impl Bench {
                 states: armed(interest),
             };
             self.sources.push((key, Some(source)));
-            if datagrams {
-                self.table.note_datagrams(key);
-            }
         }
     }
 
