@@ -79,17 +79,15 @@ macro_rules! reads {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSliceMut, Read};
         use $crate::forward::{read, total};
-        use $crate::sys::Direction;
         $(
             impl Read for $name {
                 #[inline]
                 fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                    self.inner.io(Direction::Read, read(buf.len()), |mut s| s.read(buf))
+                    self.inner.read(read(buf.len()), |mut s| s.read(buf))
                 }
                 #[inline]
                 fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                    let rule = read(total(bufs));
-                    self.inner.io(Direction::Read, rule, |mut s| s.read_vectored(bufs))
+                    self.inner.read(read(total(bufs)), |mut s| s.read_vectored(bufs))
                 }
             }
         )+
@@ -129,6 +127,7 @@ macro_rules! writes {
 pub(crate) fn read(asked: usize) -> impl FnOnce(&io::Result<usize>) -> Outcome {
     move |result| match result {
         Ok(0) if asked > 0 => Outcome::Ended,
+        Ok(length) if *length < asked => Outcome::Drained,
         Ok(1..) => Outcome::Took,
         _ => sent(result),
     }

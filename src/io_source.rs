@@ -66,6 +66,20 @@ impl<T> IoSource<T> {
         result
     }
 
+    /// Reads a stream of bytes. After a read that came up short the next one may be told without the
+    /// host that it would block; see [`Outcome::Drained`].
+    #[inline]
+    pub(crate) fn read(
+        &self,
+        rule: impl FnOnce(&io::Result<usize>) -> Outcome,
+        call: impl FnOnce(&T) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        if let Some(row) = self.level_row() {
+            row.permit_read()?;
+        }
+        self.io(Direction::Read, rule, call)
+    }
+
     /// Makes a user's own I/O call, whose direction is unknown: what it says is said of both.
     #[inline]
     pub(crate) fn try_io<R>(&self, call: impl FnOnce() -> io::Result<R>) -> io::Result<R> {

@@ -82,6 +82,8 @@ pub(crate) enum Outcome {
     Moved,
     /// It took a part, or one of several: there may be more.
     Took,
+    /// It took less than it had room for: there was no more.
+    Drained,
     /// It would have blocked.
     Dry,
     /// It looked at what is there and left it there.

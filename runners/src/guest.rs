@@ -60,10 +60,19 @@ pub fn main(host: &str, args: &[OsString]) -> Result<ExitCode> {
 
 /// Builds guests for this program's own use, quietly; the answer is their modules.
 pub fn build_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf>> {
+    quietly(toolchain, &["build"], args)
+}
+
+/// As [`build_quietly`], of tests: the harness is a guest too.
+pub fn build_tests_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf>> {
+    quietly(toolchain, &["test", "--no-run"], args)
+}
+
+fn quietly(toolchain: &Toolchain, job: &[&str], args: &[&str]) -> Result<Vec<PathBuf>> {
     let mut cargo = cargo(toolchain)?;
     cargo
         .current_dir(project::root())
-        .arg("build")
+        .args(job)
         .args(args)
         .arg(JSON);
     let output = process::quiet(&mut cargo).context("the guest does not build")?;

@@ -1,7 +1,11 @@
 //! The command line of this project: it prepares what a guest needs, builds guests, runs them in
 //! WasmEdge, and holds the demo and the test command. `.cargo/config.toml` gives its parts their
-//! short names (`cargo demo`, `cargo suite`, `cargo guest`).
+//! short names (`cargo demo`, `cargo suite`, `cargo compare`, `cargo guest`).
 
+#[cfg(target_os = "linux")]
+mod compare;
+#[cfg(target_os = "linux")]
+mod counting;
 mod demo;
 mod explain;
 mod features;
@@ -14,6 +18,8 @@ mod progress;
 mod project;
 mod run;
 mod suite;
+#[cfg(target_os = "linux")]
+mod trace;
 mod version;
 
 use std::ffi::OsString;
@@ -57,6 +63,9 @@ enum Job {
     Demo,
     /// Every test there is: natively, and in each WasmEdge that can be had.
     Suite(suite::Options),
+    /// Measure this library beside its last release and Mio, in WasmEdge and natively.
+    #[cfg(target_os = "linux")]
+    Compare(compare::Options),
     /// Check every combination of the library's features, natively and for wasm32-wasip1.
     Features,
 }
@@ -77,6 +86,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Job::Guest { args } => guest::main(&cli.host, args),
         Job::Demo => demo::main(&cli.host),
         Job::Suite(options) => suite::main(&cli.host, options),
+        #[cfg(target_os = "linux")]
+        Job::Compare(options) => compare::main(&cli.host, options),
         Job::Features => features::main(),
     }
 }

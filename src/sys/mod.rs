@@ -102,6 +102,12 @@ pub(crate) trait Row: Debug + Send + Sync {
     /// An I/O call in this direction has ended so: watch, or do not.
     #[inline]
     fn note(&self, _: Direction, _: Outcome) {}
+
+    /// Whether a read of a stream may ask the host, or is known to block.
+    #[inline]
+    fn permit_read(&self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// An event as the host writes it, and its one translation.
@@ -126,6 +132,7 @@ const _: fn() = || {
     fn host<S: Selector, W: Wake<Selector = S>>() {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
         let _ = (S::Row::LEVEL, S::Row::NONE, S::Row::note);
+        let _ = (S::Row::permit_read, Outcome::Drained);
         // What each host and set of features uses a part of.
         let _ = (Direction::Read, Direction::Write, Registry::id);
         let _ = (Outcome::Moved, Outcome::Took, Outcome::Dry, Outcome::Left);

@@ -122,6 +122,28 @@ cases! {
         end_of_stream_does_not_spin,
         empty_buffers_change_nothing,
     }
+    drained {
+        end_with_the_data,
+        end_after_the_data,
+        reset_after_the_data,
+        data_without_a_poll,
+        data_between_the_reads,
+        a_poll_in_between,
+        deregistered_in_between,
+        reregistered_in_between,
+        watched_for_writing_alone,
+        peek_in_between,
+        try_io_in_between,
+        short_by_several_buffers,
+        short_by_too_many_buffers,
+        full_reads_are_not_short,
+        take_error_in_between,
+        shutdown_in_between,
+        others_are_not_concerned,
+        nothing_is_inherited,
+        events_left_over,
+        unix_streams_are_alike,
+    }
     tcp {
         accept_tells_the_peer,
         port_zero_becomes_real,

@@ -17,6 +17,7 @@ mod event {
     }
 }
 
+mod counting;
 mod sys;
 
 use mio::{Interest, Token};

@@ -24,12 +24,12 @@ const GROUPS: &[(&str, &[Check])] = &[
     ("scenarios from outside", super::outside::CHECKS),
 ];
 
-/// Runs every group.
+/// Runs every group, and the tests that have rows of their own.
 pub fn run(setting: &Setting) -> Vec<Row> {
-    GROUPS
+    let groups = GROUPS
         .iter()
-        .map(|(name, checks)| run_group(setting, name, checks))
-        .collect()
+        .map(|(name, checks)| run_group(setting, name, checks));
+    groups.chain(super::simulated::run(setting)).collect()
 }
 
 fn run_group(setting: &Setting, name: &str, checks: &[Check]) -> Row {

@@ -14,6 +14,7 @@ mod native;
 mod outside;
 mod programs;
 mod report;
+mod simulated;
 
 use std::fs;
 use std::path::PathBuf;
@@ -31,7 +32,8 @@ use report::{Outcome, Report, Row};
 /// What the suite is to cover.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run the cases interpreted too, beside compiled ahead of time.
+    /// Run the cases interpreted too, beside compiled ahead of time, and the scenario of ten
+    /// thousand connections for five minutes in each WasmEdge.
     #[arg(long)]
     full: bool,
 }
@@ -41,6 +43,8 @@ pub struct Options {
 pub struct Setting {
     pub toolchain: Toolchain,
     pub hosts: Vec<Host>,
+    /// Whether checks take the time that they want.
+    pub full: bool,
 }
 
 pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
@@ -51,7 +55,7 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
 
     let mut report = Report::default();
     // First, so that nobody waits for tests to hear that something is missing.
-    let setting = prepare(name, &mut report);
+    let setting = prepare(name, options, &mut report);
     let native = native::run(&folder, &mut report);
     match setting {
         Ok((setting, wanted)) => in_hosts(&setting, wanted, options, &native, &mut report),
@@ -66,7 +70,11 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
 }
 
 /// The toolchain, the hosts, and the names of those hosts that are not to be had.
-fn prepare(name: &str, report: &mut Report) -> Result<(Setting, Vec<(String, Error)>)> {
+fn prepare(
+    name: &str,
+    options: &Options,
+    report: &mut Report,
+) -> Result<(Setting, Vec<(String, Error)>)> {
     eprintln!("Preparing");
     let (toolchain, _) = prepare::both(name)?;
     let mut hosts = Vec::new();
@@ -80,7 +88,12 @@ fn prepare(name: &str, report: &mut Report) -> Result<(Setting, Vec<(String, Err
             }
         }
     }
-    Ok((Setting { toolchain, hosts }, absent))
+    let setting = Setting {
+        toolchain,
+        hosts,
+        full: options.full,
+    };
+    Ok((setting, absent))
 }
 
 fn in_hosts(

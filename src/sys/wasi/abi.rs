@@ -34,7 +34,7 @@ const _: () = {
 
 /// The host's answer with its errno as an error.
 #[inline]
-fn cvt<T>(answer: Result<T, Errno>) -> io::Result<T> {
+pub(super) fn cvt<T>(answer: Result<T, Errno>) -> io::Result<T> {
     answer.map_err(|errno| io::Error::from_raw_os_error(errno.raw().into()))
 }
 

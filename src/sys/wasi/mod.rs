@@ -16,6 +16,8 @@
 
 mod abi;
 mod row;
+mod rows;
+mod schedule;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
 mod table;
@@ -142,6 +144,15 @@ impl super::Row for Row {
         if outcome != Outcome::Nothing {
             self.change(|table, key| table.note(key, direction, outcome));
         }
+    }
+
+    fn permit_read(&self) -> io::Result<()> {
+        let mut drained = false;
+        self.change(|table, key| drained = table.take_drained(key));
+        if drained {
+            return abi::cvt(Err(wasi::ERRNO_AGAIN));
+        }
+        Ok(())
     }
 }
 

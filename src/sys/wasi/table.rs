@@ -19,34 +19,37 @@
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 
-use wasi::{Fd, Subscription};
+use wasi::Fd;
 
-use super::row::{FdHasher, First, Key, row};
+use super::row::{FdHasher, Key};
+use super::rows::{PARKED, Rows};
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::{Direction, Outcome};
 use crate::{Interest, Token};
 
-const DISARMED: u32 = 0;
-const PARKED: u32 = u32::MAX;
-
 /// After so many events of which nothing came, the next is told after a pause: a host may call
 /// ready what is not, such as a datagram socket that was shut down (WasmEdge 0.14 to 0.17).
 const MANY: u8 = 4;
 
+/// The host said that the peer is gone: behind a short read there is the end, to be read at once.
+const ENDING: u32 = u32::MAX;
+
 pub(super) struct Table {
-    rows: Vec<Subscription>,
+    pub(super) rows: Rows,
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
     /// The rows that are parked.
     parked: Vec<u64>,
-    /// How many sources there are of those that may end a wait with nothing.
-    suspects: usize,
+    /// How many sources take datagrams.
+    datagrams: usize,
     /// The slot that a report in turn goes on with.
     turn: usize,
     /// Counts waits, so that a slot knows whether its event is in this one's output.
     wait: u64,
+    /// Tells a wait from those shortly before and after it; never 0 or `ENDING`.
+    stamp: u32,
 }
 
 struct Slot {
@@ -55,10 +58,10 @@ struct Slot {
     token: Token,
     interest: Interest,
     datagrams: bool,
-    /// Where the rows stand in the list, by direction; or `DISARMED`, or `PARKED`.
-    rows: [u32; 2],
     /// The last wait that reported this source, and where in its output.
     reported: (u64, u32),
+    /// The stamp of the wait after which a read came up short, until the next; 0, or `ENDING`.
+    drained: u32,
     /// How many events in a row, by direction, nothing came of.
     futile: [u8; 2],
 }
@@ -76,14 +79,15 @@ pub(super) enum Delivery {
 impl Table {
     pub(super) fn new() -> Table {
         Table {
-            rows: vec![First::Clock(0).row()],
+            rows: Rows::new(),
             slots: Vec::new(),
             free: Vec::new(),
             by_fd: HashMap::default(),
             parked: Vec::new(),
-            suspects: 0,
+            datagrams: 0,
             turn: 0,
             wait: 0,
+            stamp: 1,
         }
     }
 
@@ -108,10 +112,13 @@ impl Table {
             }
         };
         self.by_fd.insert(fd, slot);
+        self.rows.renew(slot);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
         entry.datagrams = datagrams;
+        self.datagrams += usize::from(datagrams);
         entry.futile = [0; 2];
+        entry.drained = 0;
         let generation = entry.generation;
         let key = Key { slot, generation };
         self.modify(key, token, interest);
@@ -124,6 +131,7 @@ impl Table {
         let Some(slot) = self.find(key) else { return };
         self.slots[slot].token = token;
         self.slots[slot].interest = interest;
+        self.slots[slot].drained = 0;
         for direction in [Direction::Read, Direction::Write] {
             if wants(interest, direction) {
                 self.arm(key, direction);
@@ -138,6 +146,7 @@ impl Table {
         self.disarm(key, Direction::Read);
         self.disarm(key, Direction::Write);
         self.by_fd.remove(&self.slots[slot].fd);
+        self.datagrams -= usize::from(self.slots[slot].datagrams);
         self.slots[slot].generation = key.generation.wrapping_add(1);
         self.free.push(key.slot);
     }
@@ -145,13 +154,23 @@ impl Table {
     /// An I/O call has ended so: arms the direction, or disarms or parks it.
     pub(super) fn note(&mut self, key: Key, direction: Direction, outcome: Outcome) {
         let Some(slot) = self.find(key) else { return };
+        let armed = self.rows.is_armed(key.slot, direction);
         let slot = &mut self.slots[slot];
-        let armed = slot.is_armed(direction);
+        if direction == Direction::Read && slot.drained != ENDING {
+            slot.drained = 0;
+        }
         let futile = &mut slot.futile[direction as usize];
         match outcome {
             Outcome::Moved => *futile = 0,
             Outcome::Took => {
                 *futile = 0;
+                self.arm(key, direction);
+            }
+            Outcome::Drained => {
+                *futile = 0;
+                if wants(slot.interest, direction) && slot.drained != ENDING {
+                    slot.drained = self.stamp;
+                }
                 self.arm(key, direction);
             }
             Outcome::Left => {
@@ -174,61 +193,60 @@ impl Table {
         }
     }
 
+    /// Whether the source is known to have nothing to read: the last read came up short, its row is
+    /// armed, and no wait has begun since. It is known once, and asked again the host is to say.
+    pub(super) fn take_drained(&mut self, key: Key) -> bool {
+        let Some(slot) = self.find(key) else {
+            return false;
+        };
+        let drained = &mut self.slots[slot].drained;
+        let known = *drained == self.stamp;
+        if known {
+            *drained = 0;
+        }
+        known
+    }
+
     /// Puts the row of a direction into the list, if the source's interest has it.
     pub(super) fn arm(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
-        if self.slots[slot].is_armed(direction) || !wants(self.slots[slot].interest, direction) {
-            return;
+        let Slot { fd, interest, .. } = self.slots[slot];
+        if wants(interest, direction) && !self.rows.is_armed(key.slot, direction) {
+            self.unpark_one(key, direction);
+            self.rows.arm(key, fd, direction);
         }
-        self.disarm(key, direction);
-        self.rows
-            .push(row(key.pack(direction), self.slots[slot].fd, direction));
-        self.place(slot, direction, self.rows.len() as u32 - 1);
     }
 
     /// Takes the row of a direction out of the list.
     pub(super) fn disarm(&mut self, key: Key, direction: Direction) {
-        let Some(slot) = self.find(key) else { return };
-        let place = self.place(slot, direction, DISARMED);
-        if place == PARKED {
-            self.parked.retain(|row| *row != key.pack(direction));
-        } else if place != DISARMED {
-            let index = place as usize;
-            self.rows.swap_remove(index);
-            if let Some(moved) = self.rows.get(index) {
-                let (key, direction) = Key::unpack(moved.userdata);
-                self.slots[key.slot as usize].rows[direction as usize] = index as u32;
-            }
+        if self.find(key).is_some() {
+            self.unpark_one(key, direction);
+            self.rows.disarm(key.slot, direction);
         }
     }
 
-    /// Notes where a row stands, and gives where it stood.
-    fn place(&mut self, slot: usize, direction: Direction, place: u32) -> u32 {
-        let slot = &mut self.slots[slot];
-        self.suspects -= usize::from(slot.is_suspect());
-        let before = std::mem::replace(&mut slot.rows[direction as usize], place);
-        self.suspects += usize::from(slot.is_suspect());
-        before
+    fn unpark_one(&mut self, key: Key, direction: Direction) {
+        if self.rows.at(key.slot, direction) == PARKED {
+            self.parked.retain(|row| *row != key.pack(direction));
+        }
     }
 
     /// Takes a row out of the list until [`Table::unpark`].
     pub(super) fn park(&mut self, key: Key, direction: Direction) {
         let Some(slot) = self.find(key) else { return };
-        let parked = self.slots[slot].rows[direction as usize] == PARKED;
-        if parked || !wants(self.slots[slot].interest, direction) {
-            return;
+        let parked = self.rows.at(key.slot, direction) == PARKED;
+        if !parked && wants(self.slots[slot].interest, direction) {
+            self.rows.park(key.slot, direction);
+            self.parked.push(key.pack(direction));
         }
-        self.disarm(key, direction);
-        self.slots[slot].rows[direction as usize] = PARKED;
-        self.parked.push(key.pack(direction));
     }
 
     /// Arms what is parked.
     pub(super) fn unpark(&mut self) {
         while let Some(userdata) = self.parked.pop() {
             let (key, direction) = Key::unpack(userdata);
-            if let Some(slot) = self.find(key) {
-                self.slots[slot].rows[direction as usize] = DISARMED;
+            if self.find(key).is_some() {
+                self.rows.disarm(key.slot, direction);
                 self.arm(key, direction);
             }
         }
@@ -240,27 +258,18 @@ impl Table {
 
     /// Whether a wait may end with nothing: see [`Table::park_writers`], [`Table::report_silent`].
     pub(super) fn has_suspects(&self) -> bool {
-        self.suspects > 0
+        self.datagrams > 0 || self.rows.has_writers()
     }
 
     pub(super) fn has_armed(&self) -> bool {
-        self.rows.len() > 1
-    }
-
-    /// The list for the host. Valid until the table changes.
-    pub(super) fn list(&mut self, first: Option<First>) -> &[Subscription] {
-        match first {
-            Some(first) => {
-                self.rows[0] = first.row();
-                &self.rows
-            }
-            None => &self.rows[1..],
-        }
+        self.rows.count() > 0
     }
 
     /// A new wait begins, with an empty output.
     pub(super) fn begin(&mut self) {
         self.wait += 1;
+        self.stamp = self.stamp % (ENDING - 1) + 1;
+        self.rows.settle();
     }
 
     /// Adds `ready` to the event of the source whose row is `userdata`, and disarms the row.
@@ -274,14 +283,19 @@ impl Table {
         let Some(slot) = self.find(key) else {
             return Delivery::Stale;
         };
-        let slot = &mut self.slots[slot];
-        if !slot.is_armed(direction) {
+        if !self.rows.is_armed(key.slot, direction) {
             return Delivery::Stale;
+        }
+        let slot = &mut self.slots[slot];
+        if ready.contains(Ready::READ_CLOSED) {
+            slot.drained = ENDING;
         }
         // What has fired and was not found wanting since may still be ready: a kernel's edge says
         // so as well, and there are programs that count on it.
         let other = direction.other();
-        let open = wants(slot.interest, other) && slot.rows[other as usize] == DISARMED;
+        let open = wants(slot.interest, other)
+            && !self.rows.is_armed(key.slot, other)
+            && self.rows.at(key.slot, other) != PARKED;
         let ready = ready | other.ready().when(open);
         let (wait, index) = slot.reported;
         if wait == self.wait {
@@ -295,7 +309,7 @@ impl Table {
         } else {
             return Delivery::Full;
         }
-        self.disarm(key, direction);
+        self.rows.fire(key.slot, direction);
         Delivery::Done
     }
 
@@ -303,15 +317,14 @@ impl Table {
     /// any. On WasmEdge (0.14 to 0.17) a stream whose peer has half-closed, and whose send buffer
     /// is full, ends every wait at once with no event: it is one of these.
     pub(super) fn park_writers(&mut self) -> bool {
-        let before = self.rows.len();
-        // From the end, since the last row takes the place of the one that leaves.
-        for index in (1..before).rev() {
-            let (key, direction) = Key::unpack(self.rows[index].userdata);
-            if direction == Direction::Write && self.slots[key.slot as usize].is_suspect() {
+        let before = self.rows.count();
+        for at in self.rows.handed() {
+            let (key, direction) = self.rows.get(at);
+            if direction == Direction::Write && self.is_suspect(key.slot as usize) {
                 self.park(key, direction);
             }
         }
-        self.rows.len() < before
+        self.rows.count() < before
     }
 
     /// Reports somebody as readable, as far as there is room. On WasmEdge (0.14 to 0.17) a datagram
@@ -319,24 +332,30 @@ impl Table {
     /// ends every wait at once with no event; its next call tells the error. Where there is no such
     /// socket, whatever is armed is reported: an event may be spurious, and silence must not last.
     pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
-        self.report_in_turn(out, |slot, direction| {
-            direction == Direction::Read && slot.is_suspect()
+        self.report_in_turn(out, |table, slot, direction| {
+            direction == Direction::Read && table.is_suspect(slot)
         });
         if out.is_empty() {
-            self.report_in_turn(out, |_, _| true);
+            self.report_in_turn(out, |_, _, _| true);
         }
     }
 
-    /// Reports armed rows that `suspect` picks, each time from where there was no room left.
-    fn report_in_turn(&mut self, out: &mut Vec<Event>, suspect: impl Fn(&Slot, Direction) -> bool) {
+    /// Reports rows that the host was handed and that `suspect` picks, each time from where there
+    /// was no room left.
+    fn report_in_turn(
+        &mut self,
+        out: &mut Vec<Event>,
+        suspect: impl Fn(&Table, usize, Direction) -> bool,
+    ) {
         let count = self.slots.len();
         let first = self.turn;
         for at in (first..first + count).map(|at| at % count) {
             let generation = self.slots[at].generation;
             let slot = at as u32;
             for direction in [Direction::Read, Direction::Write] {
-                let entry = &self.slots[at];
-                if !entry.is_armed(direction) || !suspect(entry, direction) {
+                let handed = self.rows.is_handed(self.rows.at(slot, direction));
+                let armed = self.rows.is_armed(slot, direction);
+                if !handed || !armed || !suspect(self, at, direction) {
                     continue;
                 }
                 let row = Key { slot, generation }.pack(direction);
@@ -345,6 +364,16 @@ impl Table {
                     return;
                 }
             }
+        }
+    }
+
+    /// Watched in one direction alone, in which WasmEdge (0.14 to 0.17) may see less than there is.
+    fn is_suspect(&self, slot: usize) -> bool {
+        let armed = |direction| self.rows.is_armed(slot as u32, direction);
+        match [Direction::Read, Direction::Write].map(armed) {
+            [true, false] => self.slots[slot].datagrams,
+            [false, true] => true,
+            _ => false,
         }
     }
 
@@ -362,22 +391,9 @@ impl Slot {
             token: Token(0),
             interest: Interest::READABLE,
             datagrams: false,
-            rows: [DISARMED; 2],
             reported: (0, 0),
+            drained: 0,
             futile: [0; 2],
-        }
-    }
-
-    fn is_armed(&self, direction: Direction) -> bool {
-        !matches!(self.rows[direction as usize], DISARMED | PARKED)
-    }
-
-    /// Watched in one direction alone, in which WasmEdge (0.14 to 0.17) may see less than there is.
-    fn is_suspect(&self) -> bool {
-        match [Direction::Read, Direction::Write].map(|direction| self.is_armed(direction)) {
-            [true, false] => self.datagrams,
-            [false, true] => true,
-            _ => false,
         }
     }
 }

@@ -30,6 +30,7 @@ use wasi::{
 };
 
 use super::row::{FIRST, First};
+use super::schedule::{Schedule, Step};
 use super::table::{Delivery, Table};
 use crate::Token;
 use crate::error::{ErrorKind, error, no_capacity};
@@ -63,6 +64,7 @@ pub(super) trait Host {
 
 pub(super) struct Waiter<H> {
     pub(super) table: Table,
+    schedule: Schedule,
     host: H,
     /// The host's last answer, and the part of it that is not delivered yet.
     answer: Vec<wasi::Event>,
@@ -84,6 +86,8 @@ struct Timer {
     limit: Option<u64>,
     /// When the limit ends. Known only once something needs it, since asking is a host call.
     deadline: Option<u64>,
+    /// The time, if it was just asked for.
+    now: Option<u64>,
 }
 
 /// What an answer said besides events of sources.
@@ -98,6 +102,7 @@ impl<H: Host> Waiter<H> {
     pub(super) fn new(host: H) -> Waiter<H> {
         Waiter {
             table: Table::new(),
+            schedule: Schedule::default(),
             host,
             answer: Vec::new(),
             next: 0,
@@ -164,38 +169,58 @@ impl<H: Host> Waiter<H> {
                           `WouldBlock`, or give a timeout";
             return Err(error(ErrorKind::InvalidInput, what, advice));
         }
-        let mut healed = false;
+        self.plan(&mut timer);
+        let (mut napped, mut healed) = (false, false);
         self.patience = PATIENCE;
         while self.patience > 0 {
-            let (window, last) = self.window(&mut timer);
-            if window == Some(0) && !self.table.has_armed() {
-                return Ok(());
+            let (limit, last) = self.limit(&mut timer);
+            if limit == Some(0) && (napped || !self.table.has_armed()) {
+                break;
             }
-            self.call(window, &mut timer)?;
+            let step = self.schedule.step(self.table.rows.cold(), limit);
+            self.call(step, &mut timer)?;
             let aside = self.deliver(out, healed);
-            self.patience -= 1;
             if aside.lost_rows {
                 self.heal()?;
                 healed = true;
             }
             match aside.first {
-                _ if !out.is_empty() => return Ok(()),
+                _ if !out.is_empty() => break,
                 _ if aside.lost_rows => {}
-                Some(ERRNO_SUCCESS) if last => return Ok(()),
+                Some(ERRNO_SUCCESS) if step.sleep != limit => {
+                    napped = true;
+                    continue;
+                }
+                Some(ERRNO_SUCCESS) if last => break,
                 Some(ERRNO_SUCCESS) => {}
                 Some(error) => return Err(io::Error::from_raw_os_error(error.raw().into())),
                 None if aside.still_watched || self.table.park_writers() => {}
                 None => {
                     self.table.report_silent(out);
-                    return Ok(());
+                    break;
                 }
             }
+            self.patience -= 1;
         }
+        self.schedule.end(&self.table.rows, || self.host.now());
         Ok(())
     }
 
+    /// Chooses how the rows are handed over. Only a choice that has to know the time asks for it.
+    fn plan(&mut self, timer: &mut Timer) {
+        let rows = &mut self.table.rows;
+        rows.cool();
+        if rows.are_many() {
+            let now = self.host.now();
+            timer.start(now);
+            self.schedule.begin(now, rows);
+        } else {
+            self.schedule.step_aside();
+        }
+    }
+
     /// How long the next call may sleep, and whether the wait is over when it has.
-    fn window(&mut self, timer: &mut Timer) -> (Option<u64>, bool) {
+    fn limit(&mut self, timer: &mut Timer) -> (Option<u64>, bool) {
         let pause = self.pause();
         // A wait that may be made up of several calls has to know when it began.
         let long = timer.limit.is_some_and(|limit| limit > PAUSE);
@@ -227,17 +252,19 @@ impl<H: Host> Waiter<H> {
         None
     }
 
-    /// Hands the list over, and again for as long as the host is interrupted.
-    fn call(&mut self, window: Option<u64>, timer: &mut Timer) -> io::Result<()> {
-        let mut first = window.map(|window| match window {
+    /// Hands the step's rows over, and again for as long as the host is interrupted.
+    fn call(&mut self, step: Step, timer: &mut Timer) -> io::Result<()> {
+        let mut first = step.sleep.map(|sleep| match sleep {
             0 => self.host.spare().map_or(First::Clock(1), First::Spare),
-            _ => First::Clock(window),
+            _ => First::Clock(sleep),
         });
+        let room = self.table.rows.count() + 1;
+        if self.answer.len() < room {
+            self.answer.resize(room.next_power_of_two(), NO_EVENT);
+        }
+        self.table.rows.show(step.cold);
         for _ in 0..INTERRUPTIONS {
-            let rows = self.table.list(first);
-            if self.answer.len() < rows.len() {
-                self.answer.resize(rows.len().next_power_of_two(), NO_EVENT);
-            }
+            let rows = self.table.rows.prefix(first);
             let count = self.host.poll(rows, &mut self.answer)?.min(rows.len());
             let answer = &self.answer[..count];
             if count == 0 || answer.iter().any(|event| event.error != ERRNO_INTR) {
@@ -294,7 +321,14 @@ impl Timer {
         Timer {
             limit,
             deadline: None,
+            now: None,
         }
+    }
+
+    /// The wait began at `now`.
+    fn start(&mut self, now: u64) {
+        self.deadline = self.limit.map(|limit| now.saturating_add(limit));
+        self.now = Some(now);
     }
 
     /// What is left of the timeout. The first call of a short wait takes it as it is, and spares a
@@ -304,7 +338,7 @@ impl Timer {
         if limit == 0 || !(exact || self.deadline.is_some()) {
             return Some(limit);
         }
-        let now = host.now();
+        let now = self.now.take().unwrap_or_else(|| host.now());
         let deadline = *self.deadline.get_or_insert(now.saturating_add(limit));
         Some(deadline.saturating_sub(now))
     }

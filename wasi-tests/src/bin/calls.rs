@@ -32,6 +32,7 @@ const KINDS: &[Kind] = &[
     ("close registered", |count| close(count, true)),
     ("read", |count| read(count, count)),
     ("read nothing", |count| read(count, 0)),
+    ("send, poll and read until it would block", read_up),
     ("write", write),
     ("write gathered", write_gathered),
     ("recv_from", recv_from),
@@ -197,6 +198,28 @@ fn read(count: usize, bytes: usize) -> io::Result<()> {
         }
         Ok(())
     })
+}
+
+/// What a server does for each message: a wait, a read that comes up short, and the read that
+/// would block, which ends the handling of an event.
+fn read_up(count: usize) -> io::Result<()> {
+    let (mut client, mut server) = pair()?;
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(8);
+    poll.registry()
+        .register(&mut server, Token(0), Interest::READABLE)?;
+    // The first makes the host forget what was watched before.
+    poll.poll(&mut events, Some(Duration::ZERO))?;
+    let mut message = || {
+        client.write_all(&[1, 2, 3])?;
+        poll.poll(&mut events, None)?;
+        match [server.read(&mut [0; 8]), server.read(&mut [0; 8])] {
+            [Ok(3), Err(error)] if error.kind() == ErrorKind::WouldBlock => Ok(()),
+            other => Err(unexpected("read", other)),
+        }
+    };
+    message()?;
+    measured(|| (0..count).try_for_each(|_| message()))
 }
 
 fn write(count: usize) -> io::Result<()> {

@@ -251,7 +251,7 @@ pub(crate) fn only_what_was_asked() {
 }
 
 /// A second handle of the stream's descriptor, of which its registration does not know.
-fn alias(stream: &TcpStream) -> ManuallyDrop<TcpStream> {
+pub(super) fn alias(stream: &TcpStream) -> ManuallyDrop<TcpStream> {
     // SAFETY: the stream outlives its alias in every case here, and the alias never closes it.
     ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(stream.as_raw_fd()) })
 }

@@ -1,8 +1,10 @@
 //! The cases, one promise a function. `lib.rs` lists them: one that is missing there is dead code.
 
 mod reset;
+mod short;
 
 pub(crate) mod churn;
+pub(crate) mod drained;
 pub(crate) mod edge;
 pub(crate) mod error;
 pub(crate) mod poll;

@@ -16,7 +16,7 @@ use crate::harness::{BOTH, GUEST, Loop, READABLE, TempPath, WRITABLE, assert_blo
 use crate::harness::{drain, fill, only_native, pattern, send, would_block};
 
 /// A connection over a path: the client's end and the server's, neither registered.
-fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
+pub(super) fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
     let path = TempPath::new();
     let mut listener = UnixListener::bind(&path).unwrap();
     lp.add(&mut listener, 1_000, READABLE);

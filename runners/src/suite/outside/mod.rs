@@ -4,6 +4,7 @@
 //! connections that are gone.
 
 mod client;
+mod crowd;
 mod guest;
 mod process;
 mod traffic;
@@ -50,6 +51,14 @@ pub const CHECKS: &[Check] = &[
     Check {
         name: "300 connections at once",
         run: |setting| scenario(setting, "many", traffic::many_at_once),
+    },
+    Check {
+        name: "10,000 connections at once",
+        run: crowd::at_once,
+    },
+    Check {
+        name: "memory of an idle connection",
+        run: crowd::memory,
     },
 ];
 

@@ -183,7 +183,7 @@ fn open_direction_is_told_along() {
 /// Each outcome of a call does to its direction what its name says.
 #[test]
 fn outcomes_arm_and_disarm() {
-    let armed = [Outcome::Took, Outcome::Dry];
+    let armed = [Outcome::Took, Outcome::Drained, Outcome::Dry];
     let parked = [Outcome::Left, Outcome::Stuck];
     let left_alone = [Outcome::Moved, Outcome::Ended, Outcome::Nothing];
     for outcome in [&armed[..], &parked, &left_alone].concat() {
@@ -192,6 +192,7 @@ fn outcomes_arm_and_disarm() {
         bench.world(|world| world.readable = vec![3]);
         bench.wait(None);
         bench.waiter.table.note(key, Direction::Read, outcome);
+        bench.waiter.table.begin();
         assert_eq!(bench.waiter.table.has_armed(), armed.contains(&outcome));
         assert_eq!(bench.waiter.table.parked() > 0, parked.contains(&outcome));
     }

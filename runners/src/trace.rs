@@ -133,7 +133,7 @@ pub fn calls_between(trace: &str, from: &str, to: &str) -> Result<Calls> {
 
 /// The name in a line `PID NAME(...`. Ends, signals and resumed calls have none, and a random
 /// device is not counted: WasmEdge draws a number for each new descriptor.
-fn call(line: &str) -> Option<&str> {
+pub fn call(line: &str) -> Option<&str> {
     if line.contains("/dev/urandom") || line.contains("/dev/random") {
         return None;
     }

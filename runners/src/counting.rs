@@ -5,7 +5,9 @@
 //! in the module's own memory, exported as `HOST_CALLS`. So every call is seen, also one that
 //! costs the host no system call, and the host need not help.
 
+use std::fs;
 use std::iter;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use wasmparser::{
@@ -30,8 +32,21 @@ struct Facts {
     array: Option<u32>,
 }
 
+/// Rewrites the module `wasm` to a file beside it, and tells the names of the calls in the order of
+/// their counters.
+pub fn rewrite_file(wasm: &Path) -> Result<(PathBuf, Vec<String>)> {
+    let module = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
+    let (module, names) = rewrite(&module).context("it cannot be rewritten")?;
+    let counting = wasm.with_extension("counting.wasm");
+    // Left as it is when it has not changed, so that it need not be compiled anew.
+    if fs::read(&counting).ok().as_ref() != Some(&module) {
+        fs::write(&counting, module).context("cannot write the rewritten guest")?;
+    }
+    Ok((counting, names))
+}
+
 /// The rewritten module, and the names of the calls in the order of their counters.
-pub fn rewrite(wasm: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
+fn rewrite(wasm: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
     let facts = Facts::read(wasm)?;
     let names: Vec<String> = imports::list(wasm)?
         .into_iter()

@@ -1,0 +1,170 @@
+//! Which rows a call hands over: the cost of idle connections on a host whose every call is O(rows).
+//!
+//! WasmEdge (0.14 to 0.17) makes a system call for each row of each `poll_oneoff`, and one more for
+//! each row that was in the last call and is not in this one. So a wait hands over the hot rows and
+//! a slice of the cold ones (`rows.rs` keeps them apart), and everything only when that is worth its
+//! price. Time is what is traded: that of the host against the lateness of a cold row's event.
+//!
+//! - *Few cold rows* (no more than the hot ones): everything is handed over, in one call, as if there
+//!   were no schedule; the clock is not looked at.
+//! - *A busy loop*: hot rows with the spare socket, which ends the call at once. One part in
+//!   [`SHARE`] of the loop's time goes into looks at cold rows in turn, as credit that grows with
+//!   time. The same holds for waits with a timeout of zero.
+//! - *A loop whose hot rows are slow* (they were not ready at once): hot rows with a clock, for
+//!   [`NAP`]; then in turn a slice of [`SLICE`] cold ones as well, so that looks take a quarter of the
+//!   time. When as much time has passed as it costs to hand over everything, that is done: so a wait
+//!   costs at most twice what the better choice would have cost (ski rental).
+//! - *An idle loop*: a wait that handed over everything and slept for long is followed by another,
+//!   since rows that stay are cheap. The first that ends soon leads back to the hot rows.
+//!
+//! # Bounds
+//!
+//! With N rows in the table, a row that is ready is handed over, and so reported,
+//!
+//! - after at most T = (2 N + [`LOOK`] + 1) · [`ROW`] · [`SHARE`] and the wait that is then under way
+//!   (0.32 ms for each row: two sweeps; mostly it is less than half of that), or
+//! - after at most B = T / [`WAIT`] waits, if time stands still;
+//!
+//! whatever the others do, for credit grows in each wait and a look takes it all, and `rows.rs` shows
+//! each row in every second sweep at the latest. Where `Events` has less room than the host's answer
+//! has events, B is multiplied by the waits that an answer fills. A timeout is never cut short, and
+//! exceeded by one call at most: each nap and slice is bounded by what is left of it.
+
+use super::rows::Rows;
+
+/// What it costs the host, in nanoseconds, that a row enters its set and leaves it again.
+const ROW: u64 = 2_500;
+
+/// The share of a busy loop's time that goes into looks at cold rows: one part in so many.
+const SHARE: u64 = 64;
+
+/// The fewest cold rows that are worth a look, while the hot ones keep the loop busy.
+const LOOK: usize = 8;
+
+/// How many cold rows are looked at in turn while the hot ones are slow, and after how long a nap
+/// with the hot ones, in nanoseconds: so the looks take a quarter of the time.
+const SLICE: usize = 64;
+const NAP: u64 = 3 * SLICE as u64 * ROW;
+
+/// What a wait takes at least, in nanoseconds, whatever the clock says.
+const WAIT: u64 = 1_000;
+
+/// How many waits at most do not try to do without a clock, after one that tried in vain.
+const REST: u32 = 31;
+
+#[derive(Default)]
+pub(super) struct Schedule {
+    stage: Stage,
+    /// Whether the last wait that handed over everything slept for long.
+    slow: bool,
+    /// When this wait began, by the host's clock.
+    began: u64,
+    /// The time that may be spent on looks, in nanoseconds.
+    credit: u64,
+    /// How many waits go by before the next that tries to do without a clock; and the next time.
+    rest: u32,
+    next_rest: u32,
+}
+
+/// How far a wait has come.
+#[derive(Copy, Clone, Default, PartialEq, Eq)]
+enum Stage {
+    /// Everything is handed over, since it is not much.
+    #[default]
+    Aside,
+    /// Nothing was asked yet.
+    Begin,
+    /// Hot rows were not ready when asked without sleeping.
+    Tried,
+    /// The hot rows are slow; everything is worth its price after so many nanoseconds more.
+    Slow(u64),
+    /// Everything is handed over.
+    All,
+}
+
+/// One call.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(super) struct Step {
+    /// How many cold rows are handed over.
+    pub(super) cold: usize,
+    /// How long it may sleep, in nanoseconds.
+    pub(super) sleep: Option<u64>,
+}
+
+impl Schedule {
+    /// A wait begins with few rows: all are handed over.
+    pub(super) fn step_aside(&mut self) {
+        self.stage = Stage::Aside;
+        self.slow = false;
+    }
+
+    /// A wait begins at `now`, with many rows.
+    pub(super) fn begin(&mut self, now: u64, rows: &Rows) {
+        let elapsed = now.saturating_sub(self.began).max(WAIT);
+        self.credit = (self.credit + elapsed / SHARE).min(price(rows.cold()));
+        self.began = now;
+        self.stage = if self.slow { Stage::All } else { Stage::Begin };
+    }
+
+    /// The next call of the wait, which may sleep for `limit` and found nothing before.
+    pub(super) fn step(&mut self, cold: usize, limit: Option<u64>) -> Step {
+        let price = price(cold);
+        let nap = Some(NAP.min(price).min(limit.unwrap_or(NAP)));
+        let slow = Stage::Slow(price.saturating_sub(NAP));
+        let (cold, sleep) = match self.stage {
+            Stage::Aside | Stage::All => (cold, limit),
+            _ if limit == Some(0) => (self.look(cold), limit),
+            Stage::Begin if self.rest == 0 => {
+                self.stage = Stage::Tried;
+                (self.look(cold), Some(0))
+            }
+            Stage::Begin => {
+                self.rest -= 1;
+                self.stage = slow;
+                (self.look(cold), nap)
+            }
+            Stage::Tried => {
+                self.next_rest = (self.next_rest * 2 + 1).min(REST);
+                self.rest = self.next_rest;
+                self.stage = slow;
+                (0, nap)
+            }
+            Stage::Slow(left) if left > 0 => {
+                self.stage = Stage::Slow(left.saturating_sub(NAP + SLICE as u64 * ROW));
+                (SLICE.min(cold), nap)
+            }
+            Stage::Slow(_) => {
+                self.stage = Stage::All;
+                (cold, limit)
+            }
+        };
+        Step { cold, sleep }
+    }
+
+    /// How many cold rows a busy loop looks at now.
+    fn look(&mut self, cold: usize) -> usize {
+        let rows = (self.credit / ROW) as usize;
+        if rows < LOOK.min(cold) {
+            return 0;
+        }
+        self.credit -= price(rows.min(cold));
+        rows.min(cold)
+    }
+
+    /// The wait is over; `now` is asked if it matters.
+    pub(super) fn end(&mut self, rows: &Rows, now: impl FnOnce() -> u64) {
+        if self.stage == Stage::Tried {
+            self.next_rest /= 2;
+        }
+        if self.stage == Stage::All {
+            let now = now();
+            self.slow = now.saturating_sub(self.began) > 2 * price(rows.cold());
+            self.began = now;
+            self.credit = 0;
+        }
+    }
+}
+
+fn price(rows: usize) -> u64 {
+    rows as u64 * ROW
+}
