@@ -1,7 +1,6 @@
 //! `Event`, `Events`, and the trait that makes a thing registrable.
 
-use std::fmt;
-use std::io;
+use std::{fmt, io};
 
 use crate::ready::Ready;
 use crate::sys::{HostEvent, RawEvent};
@@ -116,8 +115,10 @@ impl fmt::Debug for Event {
 /// use mio::Events;
 ///
 /// let events = Events::with_capacity(64);
-/// assert_eq!(events.capacity(), 64);
-/// assert!(events.is_empty());
+/// assert!(events.is_empty() && events.capacity() == 64);
+/// for event in &events {
+///     println!("{:?} is readable: {}", event.token(), event.is_readable());
+/// }
 /// ```
 pub struct Events {
     list: Vec<Event>,
@@ -145,13 +146,6 @@ impl Events {
     }
 
     /// Goes through the events of the last poll.
-    ///
-    /// ```
-    /// # let events = mio::Events::with_capacity(8);
-    /// for event in events.iter() {
-    ///     println!("{:?} is readable: {}", event.token(), event.is_readable());
-    /// }
-    /// ```
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
         Iter {
@@ -204,10 +198,6 @@ impl<'a> Iterator for Iter<'a> {
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.inner.size_hint()
     }
-
-    fn count(self) -> usize {
-        self.inner.count()
-    }
 }
 
 /// A thing that can be registered with a [`Registry`].
@@ -258,25 +248,15 @@ pub trait Source {
 }
 
 impl<T: Source + ?Sized> Source for Box<T> {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        (**self).register(registry, token, interests)
+    fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+        (**self).register(r, t, i)
     }
 
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        (**self).reregister(registry, token, interests)
+    fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+        (**self).reregister(r, t, i)
     }
 
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        (**self).deregister(registry)
+    fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+        (**self).deregister(r)
     }
 }

@@ -10,11 +10,18 @@ use crate::sys::Outcome;
 
 /// Events, `{:?}` as the host's own socket prints it, and descriptors.
 macro_rules! forward {
-    ($name:ident) => {
+    ($name:ident, $socket:ty) => {
+        impl $name {
+            #[inline]
+            fn over(socket: $socket) -> $name {
+                let inner = $crate::io_source::IoSource::new(socket);
+                $name { inner }
+            }
+        }
         const _: () = {
             use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
             use std::{fmt, io};
-            use $crate::{Interest, Registry, Token, event, io_source::IoSource};
+            use $crate::{Interest, Registry, Token, event};
 
             impl event::Source for $name {
                 fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
@@ -29,7 +36,7 @@ macro_rules! forward {
             }
             impl fmt::Debug for $name {
                 fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    self.inner.fmt(f)
+                    self.inner.inner().fmt(f)
                 }
             }
             impl AsFd for $name {
@@ -41,14 +48,14 @@ macro_rules! forward {
             impl AsRawFd for $name {
                 #[inline]
                 fn as_raw_fd(&self) -> RawFd {
-                    self.inner.inner().as_raw_fd()
+                    self.as_fd().as_raw_fd()
                 }
             }
             impl IntoRawFd for $name {
                 /// Gives the descriptor away. Deregister first: a kernel with a list of its own
                 /// keeps it there, under its old token.
                 fn into_raw_fd(self) -> RawFd {
-                    self.inner.into_inner().into_raw_fd()
+                    OwnedFd::from(self).into_raw_fd()
                 }
             }
             #[allow(unsafe_code)]
@@ -61,8 +68,7 @@ macro_rules! forward {
             impl From<OwnedFd> for $name {
                 /// Takes over a descriptor, which must be non-blocking already.
                 fn from(fd: OwnedFd) -> $name {
-                    let inner = IoSource::new(fd.into());
-                    $name { inner }
+                    $name::over(fd.into())
                 }
             }
             impl From<$name> for OwnedFd {
@@ -71,6 +77,39 @@ macro_rules! forward {
                 }
             }
         };
+    };
+}
+
+/// I/O of the program's own.
+macro_rules! try_io {
+    ($name:ident) => {
+        impl $name {
+            /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
+            ///
+            /// Through here the library learns that the call would have blocked, and watches the
+            /// source again. `call` must not block, and must use this source only.
+            ///
+            /// # Errors
+            ///
+            /// Those of `call`, which is to answer
+            /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) where the host's call does.
+            ///
+            /// ```
+            /// # use std::os::fd::AsRawFd;
+            /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
+            /// # #[cfg(feature = "net")]
+            /// # fn example(socket: &mio::net::UdpSocket) -> std::io::Result<usize> {
+            /// socket.try_io(|| call(socket.as_raw_fd()))
+            /// # }
+            /// ```
+            #[inline]
+            pub fn try_io<F, T>(&self, call: F) -> std::io::Result<T>
+            where
+                F: FnOnce() -> std::io::Result<T>,
+            {
+                self.inner.try_io(call)
+            }
+        }
     };
 }
 

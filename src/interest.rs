@@ -4,6 +4,8 @@ use std::fmt;
 use std::num::NonZeroU8;
 use std::ops::{BitOr, BitOrAssign};
 
+use crate::ready::Ready;
+
 /// The kinds of readiness that a registration asks for. Never empty.
 ///
 /// Errors and hang-ups are reported with any interest: see [`Event`].
@@ -21,36 +23,21 @@ use std::ops::{BitOr, BitOrAssign};
 #[derive(Copy, PartialEq, Eq, Clone, PartialOrd, Ord)]
 pub struct Interest(NonZeroU8);
 
-// The first three are epoll's bits, so that there is next to nothing to translate.
-const READABLE: u8 = 1;
-const PRIORITY: u8 = 1 << 1;
-const WRITABLE: u8 = 1 << 2;
-const AIO: u8 = 1 << 3;
-const LIO: u8 = 1 << 4;
-
-const NAMES: [(u8, &str); 5] = [
-    (READABLE, "READABLE"),
-    (WRITABLE, "WRITABLE"),
-    (AIO, "AIO"),
-    (LIO, "LIO"),
-    (PRIORITY, "PRIORITY"),
-];
-
 impl Interest {
     /// Something can be read, accepted or received without blocking.
-    pub const READABLE: Interest = Interest::of(READABLE);
+    pub const READABLE: Interest = Interest::of(Ready::READABLE);
 
     /// Something can be written or sent without blocking, or a connect has ended.
-    pub const WRITABLE: Interest = Interest::of(WRITABLE);
+    pub const WRITABLE: Interest = Interest::of(Ready::WRITABLE);
 
     /// Urgent data: TCP's out-of-band byte.
     ///
     /// # Hosts
     /// Linux. On WASI the host has no such notion: it is accepted and never fires.
-    pub const PRIORITY: Interest = Interest::of(PRIORITY);
+    pub const PRIORITY: Interest = Interest::of(Ready::PRIORITY);
 
-    const fn of(bits: u8) -> Interest {
-        match NonZeroU8::new(bits) {
+    const fn of(ready: Ready) -> Interest {
+        match NonZeroU8::new(ready.0) {
             Some(bits) => Interest(bits),
             None => panic!("an interest is never empty"),
         }
@@ -60,7 +47,7 @@ impl Interest {
     #[must_use = "it does not change `self`"]
     #[allow(clippy::should_implement_trait)]
     pub const fn add(self, other: Interest) -> Interest {
-        Interest::of(self.0.get() | other.0.get())
+        Interest::of(Ready(self.0.get() | other.0.get()))
     }
 
     /// `self` without `other`, or `None` where nothing is left.
@@ -70,38 +57,38 @@ impl Interest {
     }
 
     #[inline]
-    const fn has(self, bit: u8) -> bool {
-        self.0.get() & bit != 0
+    const fn has(self, ready: Ready) -> bool {
+        Ready(self.0.get()).contains(ready)
     }
 
     /// Whether [`Interest::READABLE`] is in it.
     #[must_use]
     pub const fn is_readable(self) -> bool {
-        self.has(READABLE)
+        self.has(Ready::READABLE)
     }
 
     /// Whether [`Interest::WRITABLE`] is in it.
     #[must_use]
     pub const fn is_writable(self) -> bool {
-        self.has(WRITABLE)
+        self.has(Ready::WRITABLE)
     }
 
     /// Whether completions of asynchronous I/O are in it, which only FreeBSD's queue reports.
     #[must_use]
     pub const fn is_aio(self) -> bool {
-        self.has(AIO)
+        self.has(Ready::AIO)
     }
 
     /// Whether completions of `lio_listio` are in it, which only FreeBSD's queue reports.
     #[must_use]
     pub const fn is_lio(self) -> bool {
-        self.has(LIO)
+        self.has(Ready::LIO)
     }
 
     /// Whether [`Interest::PRIORITY`] is in it.
     #[must_use]
     pub const fn is_priority(self) -> bool {
-        self.has(PRIORITY)
+        self.has(Ready::PRIORITY)
     }
 }
 
@@ -123,11 +110,6 @@ impl BitOrAssign for Interest {
 
 impl fmt::Debug for Interest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (_, name) in NAMES.iter().filter(|(bit, _)| self.has(*bit)) {
-            write!(f, "{separator}{name}")?;
-            separator = " | ";
-        }
-        Ok(())
+        Ready(self.0.get()).fmt(f)
     }
 }

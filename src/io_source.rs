@@ -5,7 +5,6 @@
 //! table, and the outcome of the next I/O call decides when it goes back in: see [`Outcome`].
 //! A rule turns a call's result into its outcome; the rules stand with the calls they are for.
 
-use std::fmt;
 use std::io::{self, ErrorKind};
 
 use crate::error::error;
@@ -66,8 +65,8 @@ impl<T> IoSource<T> {
         result
     }
 
-    /// Reads a stream of bytes. After a read that came up short the next one may be told without the
-    /// host that it would block; see [`Outcome::Drained`].
+    /// Reads a stream of bytes. After a read that came up short the next one may be told without
+    /// the host that it would block; see [`Outcome::Drained`].
     #[inline]
     pub(crate) fn read(
         &self,
@@ -88,11 +87,7 @@ impl<T> IoSource<T> {
             let outcome = sent(&result);
             row.note(Direction::Write, outcome);
             // It may have taken a part of what there is.
-            let read = if result.is_ok() {
-                Outcome::Left
-            } else {
-                outcome
-            };
+            let read = result.as_ref().map_or(outcome, |_| Outcome::Left);
             row.note(Direction::Read, read);
         }
         result
@@ -107,7 +102,7 @@ impl<T> IoSource<T> {
     #[cold]
     #[inline(never)]
     fn taken(&self, registry: &Registry) -> io::Error {
-        let (what, advice) = if self.registry == registry.id() {
+        let (what, advice) = if self.registry == registry.id {
             let advice = "use `reregister` to change it, or `deregister` first";
             ("this source is registered already", advice)
         } else {
@@ -118,10 +113,11 @@ impl<T> IoSource<T> {
     }
 
     fn is_held(&self, registry: &Registry) -> io::Result<()> {
-        if self.registry == registry.id() {
+        if self.registry == registry.id {
             return Ok(());
         }
-        Err(not_held())
+        let what = "this source is not registered with this poller";
+        Err(error(ErrorKind::NotFound, what, "call `register` first"))
     }
 }
 
@@ -141,19 +137,13 @@ pub(crate) fn is_retry(error: &io::Error) -> bool {
 
 impl<T: AsSource> event::Source for IoSource<T> {
     #[inline]
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
+    fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
         if self.registry != 0 {
-            return Err(self.taken(registry));
+            return Err(self.taken(r));
         }
-        let source = self.inner.source();
         // Noted first, so that success has nothing left to do.
-        self.registry = registry.id();
-        match registry.selector().subscribe(source, token, interests) {
+        self.registry = r.id;
+        match r.selector.subscribe(self.inner.source(), t, i) {
             Ok(row) => {
                 self.row = row;
                 Ok(())
@@ -166,37 +156,16 @@ impl<T: AsSource> event::Source for IoSource<T> {
     }
 
     #[inline]
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()> {
-        self.is_held(registry)?;
-        let source = self.inner.source();
-        registry
-            .selector()
-            .modify(&self.row, source, token, interests)
+    fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+        self.is_held(r)?;
+        r.selector.modify(&self.row, self.inner.source(), t, i)
     }
 
     #[inline]
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        self.is_held(registry)?;
+    fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+        self.is_held(r)?;
         self.registry = 0;
         let row = std::mem::replace(&mut self.row, HostRow::NONE);
-        registry.selector().unsubscribe(row, self.inner.source())
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn not_held() -> io::Error {
-    let what = "this source is not registered with this poller";
-    error(ErrorKind::NotFound, what, "call `register` first")
-}
-
-impl<T: fmt::Debug> fmt::Debug for IoSource<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.inner.fmt(f)
+        r.selector.unsubscribe(row, self.inner.source())
     }
 }

@@ -43,9 +43,10 @@
 //! | pipes and other descriptors | no | feature `os-ext` |
 //! | [`Waker`] | within the one thread | from any thread |
 //!
-//! Every item that differs between hosts says so under "Hosts". What a host lacks is there all
-//! the same, and answers an error of kind [`Unsupported`](std::io::ErrorKind::Unsupported) that
-//! names what would be needed. Which [features] take part is the program's choice.
+//! Every item that differs between hosts, or its type, says so under "Hosts". What a host lacks is
+//! there all the same, and answers an error of kind
+//! [`Unsupported`](std::io::ErrorKind::Unsupported) that names what would be needed. Which
+//! [features] take part is the program's choice.
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 

@@ -1,6 +1,5 @@
 //! `Poll`, which waits, and `Registry`, which says for what.
 
-use std::fmt;
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -15,28 +14,19 @@ use crate::{Events, Interest, Token, event};
 /// them is ready, a [`Waker`] is used, or a timeout passes.
 ///
 /// ```no_run
-/// use mio::net::{TcpListener, TcpStream};
+/// use mio::net::UdpSocket;
 /// use mio::{Events, Interest, Poll, Token};
-///
-/// const SERVER: Token = Token(0);
-/// const CLIENT: Token = Token(1);
 ///
 /// # fn main() -> std::io::Result<()> {
 /// let mut poll = Poll::new()?;
 /// let mut events = Events::with_capacity(128);
-/// let mut server = TcpListener::bind("127.0.0.1:0".parse().unwrap())?;
-/// let mut client = TcpStream::connect(server.local_addr()?)?;
-/// poll.registry().register(&mut server, SERVER, Interest::READABLE)?;
-/// poll.registry().register(&mut client, CLIENT, Interest::WRITABLE)?;
-/// loop {
-///     poll.poll(&mut events, None)?;
-///     for event in &events {
-///         match event.token() {
-///             SERVER => drop(server.accept()?),
-///             _ => return Ok(()),
-///         }
-///     }
+/// let mut socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
+/// poll.registry().register(&mut socket, Token(0), Interest::READABLE)?;
+/// poll.poll(&mut events, None)?;
+/// for event in &events {
+///     assert_eq!(event.token(), Token(0));
 /// }
+/// # Ok(())
 /// # }
 /// ```
 ///
@@ -57,6 +47,7 @@ use crate::{Events, Interest, Token, event};
 ///
 /// [`Waker`]: crate::Waker
 /// [`WouldBlock`]: io::ErrorKind::WouldBlock
+#[derive(Debug)]
 pub struct Poll {
     registry: Registry,
 }
@@ -64,10 +55,11 @@ pub struct Poll {
 /// Registers sources with the [`Poll`] that it came from.
 ///
 /// [`Registry::try_clone`] makes a further one, which may go to another thread.
+#[derive(Debug)]
 pub struct Registry {
-    selector: HostSelector,
+    pub(crate) selector: HostSelector,
     /// Never 0.
-    id: u32,
+    pub(crate) id: u32,
 }
 
 impl Poll {
@@ -160,54 +152,17 @@ impl Registry {
     /// Ends the watching of `source`.
     ///
     /// Dropping a source does the same. Events of it that a poll has returned already stay in
-    /// their [`Events`].
-    ///
-    /// # Errors
-    ///
-    /// As [`Registry::reregister`].
-    pub fn deregister<S>(&self, source: &mut S) -> io::Result<()>
-    where
-        S: event::Source + ?Sized,
-    {
+    /// their [`Events`]. The errors are those of [`Registry::reregister`].
+    pub fn deregister<S: event::Source + ?Sized>(&self, source: &mut S) -> io::Result<()> {
         log!(trace, "deregister");
         source.deregister(self)
     }
 
-    /// Makes another handle of the same registry.
-    ///
-    /// # Errors
-    ///
-    /// The host's: a full descriptor table.
+    /// Makes another handle of the same registry. It fails where the descriptor table is full.
     pub fn try_clone(&self) -> io::Result<Registry> {
         Ok(Registry {
             selector: self.selector.try_clone()?,
             id: self.id,
         })
-    }
-
-    #[inline]
-    pub(crate) fn selector(&self) -> &HostSelector {
-        &self.selector
-    }
-
-    #[inline]
-    pub(crate) fn id(&self) -> u32 {
-        self.id
-    }
-}
-
-impl fmt::Debug for Poll {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Poll")
-            .field("registry", &self.registry)
-            .finish()
-    }
-}
-
-impl fmt::Debug for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Registry")
-            .field("selector", &self.selector)
-            .finish()
     }
 }

@@ -5,19 +5,22 @@ use std::fmt;
 use std::ops::BitOr;
 
 /// A set of conditions. Each host translates what its kernel reports into this and nothing else.
+///
+/// Those that a program can ask for have epoll's bits, so that there is next to nothing to
+/// translate.
 #[derive(Copy, Clone, PartialEq, Eq, Default)]
-pub(crate) struct Ready(u8);
+pub(crate) struct Ready(pub(crate) u8);
 
 impl Ready {
     pub(crate) const NOTHING: Ready = Ready(0);
     pub(crate) const READABLE: Ready = Ready(1);
-    pub(crate) const WRITABLE: Ready = Ready(1 << 1);
-    pub(crate) const READ_CLOSED: Ready = Ready(1 << 2);
-    pub(crate) const WRITE_CLOSED: Ready = Ready(1 << 3);
-    pub(crate) const ERROR: Ready = Ready(1 << 4);
-    pub(crate) const PRIORITY: Ready = Ready(1 << 5);
-    pub(crate) const AIO: Ready = Ready(1 << 6);
-    pub(crate) const LIO: Ready = Ready(1 << 7);
+    pub(crate) const PRIORITY: Ready = Ready(1 << 1);
+    pub(crate) const WRITABLE: Ready = Ready(1 << 2);
+    pub(crate) const AIO: Ready = Ready(1 << 3);
+    pub(crate) const LIO: Ready = Ready(1 << 4);
+    pub(crate) const READ_CLOSED: Ready = Ready(1 << 5);
+    pub(crate) const WRITE_CLOSED: Ready = Ready(1 << 6);
+    pub(crate) const ERROR: Ready = Ready(1 << 7);
 
     const NAMES: [(Ready, &'static str); 8] = [
         (Ready::READABLE, "READABLE"),
@@ -25,9 +28,9 @@ impl Ready {
         (Ready::READ_CLOSED, "READ_CLOSED"),
         (Ready::WRITE_CLOSED, "WRITE_CLOSED"),
         (Ready::ERROR, "ERROR"),
-        (Ready::PRIORITY, "PRIORITY"),
         (Ready::AIO, "AIO"),
         (Ready::LIO, "LIO"),
+        (Ready::PRIORITY, "PRIORITY"),
     ];
 
     /// Those that `test` confirms.

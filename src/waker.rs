@@ -40,20 +40,12 @@ pub struct Waker {
 }
 
 impl Waker {
-    /// Makes a waker whose events carry `token`.
-    ///
-    /// # Errors
-    ///
-    /// The host's: a full descriptor table.
+    /// Makes a waker whose events carry `token`. It fails where the descriptor table is full.
     pub fn new(registry: &Registry, token: Token) -> io::Result<Waker> {
-        HostWaker::new(registry.selector(), token).map(|inner| Waker { inner })
+        HostWaker::new(&registry.selector, token).map(|inner| Waker { inner })
     }
 
-    /// Wakes the poller.
-    ///
-    /// # Errors
-    ///
-    /// The host's; none is known.
+    /// Wakes the poller. No host is known to refuse it.
     pub fn wake(&self) -> io::Result<()> {
         self.inner.wake()
     }

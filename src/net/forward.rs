@@ -4,22 +4,15 @@
 
 /// What every socket has.
 macro_rules! socket {
-    ($name:ident, $address:ty) => {
+    ($name:ident, $socket:ty, $address:ty) => {
+        forward!($name, $socket);
         impl $name {
             /// The address of this end: what the socket is bound to.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`.
             pub fn local_addr(&self) -> std::io::Result<$address> {
                 self.inner.inner().local_addr()
             }
 
             /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`.
             pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
                 let rule = super::outcome::error_taken;
                 self.inner
@@ -35,46 +28,15 @@ macro_rules! connected {
         impl $name {
             /// The address of the other end.
             ///
-            /// # Errors
-            ///
-            /// [`NotConnected`](std::io::ErrorKind::NotConnected) while the connection is not made,
-            /// and when it has failed or was reset.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`.
+            /// It fails with [`NotConnected`](std::io::ErrorKind::NotConnected) while there is no
+            /// connection yet, and when it has failed or was reset.
             pub fn peer_addr(&self) -> std::io::Result<$address> {
                 let rule = super::outcome::peer_asked;
                 self.inner
                     .io(crate::sys::Direction::Write, rule, |s| s.peer_addr())
             }
-
-            /// Makes an I/O call of the program's own, one that this type lacks, on its descriptor.
-            ///
-            /// Through here the library learns that the call would have blocked, and watches the
-            /// socket again. `call` must not block, and must use this socket only.
-            ///
-            /// # Errors
-            ///
-            /// Those of `call`, which is to answer
-            /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) where the host's call does.
-            ///
-            /// ```
-            /// # use std::os::fd::AsRawFd;
-            /// # fn call(descriptor: i32) -> std::io::Result<usize> { Ok(0) }
-            #[doc = concat!("# fn example(socket: &mio::net::", stringify!($name), ")")]
-            /// # -> std::io::Result<usize> {
-            /// socket.try_io(|| call(socket.as_raw_fd()))
-            /// # }
-            /// ```
-            #[inline]
-            pub fn try_io<F, T>(&self, call: F) -> std::io::Result<T>
-            where
-                F: FnOnce() -> std::io::Result<T>,
-            {
-                self.inner.try_io(call)
-            }
         }
+        try_io!($name);
     };
 }
 
@@ -84,13 +46,13 @@ macro_rules! shutdown {
         impl $name {
             /// Closes one direction, or both, while the socket stays open.
             ///
-            /// A stream's peer reads all that was written, and then the end.
-            ///
-            /// # Errors
-            ///
+            /// A stream's peer reads all that was written, and then the end. It fails with
             /// [`NotConnected`](std::io::ErrorKind::NotConnected) where there is no connection.
             pub fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
-                self.inner.inner().shutdown(how)
+                use $crate::sys::{Direction, Outcome};
+                // What was known of reading may hold no longer.
+                let rule = |_: &_| Outcome::Moved;
+                self.inner.io(Direction::Read, rule, |s| s.shutdown(how))
             }
         }
     };
@@ -99,57 +61,38 @@ macro_rules! shutdown {
 /// What a socket has that keeps what it sends and receives in memory.
 macro_rules! buffers {
     ($name:ident) => {
-        impl $name {
-            /// Asks for room for so many bytes that are not sent yet (`SO_SNDBUF`).
-            ///
-            /// The system may give more or less. Mio has no such call.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`. Linux, also below WasmEdge, gives
-            /// twice as much, for its own needs.
-            pub fn set_send_buffer_size(&self, bytes: usize) -> std::io::Result<()> {
-                $crate::sys::socket::set_buffer(
-                    self.inner.inner(),
-                    $crate::sys::Buffer::Send,
-                    bytes,
-                )
-            }
+        const _: () = {
+            use std::io;
+            use $crate::{net::forward::int, sys::socket};
 
-            /// The room for bytes that are not sent yet.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`.
-            pub fn send_buffer_size(&self) -> std::io::Result<usize> {
-                $crate::sys::socket::buffer(self.inner.inner(), $crate::sys::Buffer::Send)
-            }
+            impl $name {
+                /// Asks for room for so many bytes that are not sent yet (`SO_SNDBUF`).
+                ///
+                /// The system may give more or less: Linux, also below WasmEdge, gives twice as
+                /// much, for its own needs. Mio has no such call.
+                pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
+                    socket::set_option(self.inner.inner(), socket::SEND_BUFFER, [int(bytes)])
+                }
 
-            /// Asks for room for so many bytes that are not received yet (`SO_RCVBUF`).
-            ///
-            /// The system may give more or less. Mio has no such call.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`. Linux, also below WasmEdge, gives
-            /// twice as much, for its own needs.
-            pub fn set_recv_buffer_size(&self, bytes: usize) -> std::io::Result<()> {
-                $crate::sys::socket::set_buffer(
-                    self.inner.inner(),
-                    $crate::sys::Buffer::Receive,
-                    bytes,
-                )
-            }
+                /// The room for bytes that are not sent yet.
+                pub fn send_buffer_size(&self) -> io::Result<usize> {
+                    let size = socket::option(self.inner.inner(), socket::SEND_BUFFER);
+                    size.map(|[size]| size as usize)
+                }
 
-            /// The room for bytes that are not received yet.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI without feature `wasmedge`, `Unsupported`.
-            pub fn recv_buffer_size(&self) -> std::io::Result<usize> {
-                $crate::sys::socket::buffer(self.inner.inner(), $crate::sys::Buffer::Receive)
+                /// Asks for room for so many bytes that are not received yet (`SO_RCVBUF`), and
+                /// gets more or less of it, as with `SO_SNDBUF`.
+                pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
+                    socket::set_option(self.inner.inner(), socket::RECEIVE_BUFFER, [int(bytes)])
+                }
+
+                /// The room for bytes that are not received yet.
+                pub fn recv_buffer_size(&self) -> io::Result<usize> {
+                    let size = socket::option(self.inner.inner(), socket::RECEIVE_BUFFER);
+                    size.map(|[size]| size as usize)
+                }
             }
-        }
+        };
     };
 }
 
@@ -157,11 +100,7 @@ macro_rules! buffers {
 macro_rules! ttl {
     ($name:ident) => {
         impl $name {
-            /// Sets how many routers a packet of this socket may pass (`IP_TTL`).
-            ///
-            /// # Errors
-            ///
-            /// The host's: `ttl` is from 1 to 255.
+            /// Sets how many routers a packet of this socket may pass (`IP_TTL`): 1 to 255.
             ///
             /// # Hosts
             ///
@@ -170,11 +109,7 @@ macro_rules! ttl {
                 self.inner.inner().set_ttl(ttl)
             }
 
-            /// How many routers a packet of this socket may pass.
-            ///
-            /// # Hosts
-            ///
-            /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
+            /// How many routers a packet of this socket may pass. Hosts as when it is set.
             pub fn ttl(&self) -> std::io::Result<u32> {
                 self.inner.inner().ttl()
             }
@@ -209,6 +144,11 @@ macro_rules! std_socket {
             }
         }
     };
+}
+
+/// What the host cannot count is as much as it can.
+pub(super) fn int(number: impl TryInto<i32>) -> i32 {
+    number.try_into().unwrap_or(i32::MAX)
 }
 
 #[cfg(unix)]

@@ -27,8 +27,7 @@ pub(super) fn looked<R>(result: &io::Result<R>) -> Outcome {
 pub(super) fn peeked(result: &io::Result<usize>) -> Outcome {
     match result {
         Ok(1..) => Outcome::Left,
-        Ok(0) => Outcome::Nothing,
-        Err(_) => sent(result),
+        _ => sent(result),
     }
 }
 

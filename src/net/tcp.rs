@@ -4,42 +4,35 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use super::forward::int;
 use super::outcome::{item, peeked};
 use crate::io_source::IoSource;
 use crate::sys::{Direction::Read, socket};
 
-/// A TCP socket that accepts connections.
+/// A TCP socket that accepts connections. The program on the [front page](crate) has one.
 ///
 /// ```no_run
 /// use mio::net::TcpListener;
-/// use mio::{Events, Interest, Poll, Token};
-/// use std::io;
+/// use std::io::ErrorKind;
 ///
-/// # fn main() -> io::Result<()> {
-/// let mut poll = Poll::new()?;
-/// let mut events = Events::with_capacity(64);
-/// let mut listener = TcpListener::bind("127.0.0.1:8080".parse().unwrap())?;
-/// poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
-///
+/// # fn main() -> std::io::Result<()> {
+/// let listener = TcpListener::bind("127.0.0.1:8080".parse().unwrap())?;
+/// // At each of its events:
 /// loop {
-///     poll.poll(&mut events, None)?;
-///     for _ in &events {
-///         loop {
-///             match listener.accept() {
-///                 Ok((_stream, peer)) => println!("{peer} was here"),
-///                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-///                 Err(error) => return Err(error),
-///             }
-///         }
+///     match listener.accept() {
+///         Ok((_stream, peer)) => println!("{peer} was here"),
+///         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+///         Err(error) => return Err(error),
 ///     }
 /// }
+/// # Ok(())
 /// # }
 /// ```
 ///
 /// # Hosts
 ///
 /// On WASI without feature `wasmedge` only a listener that the host has opened can be had, by
-/// `from_raw_fd`.
+/// `from_raw_fd`. It accepts, and all else is `Unsupported`.
 pub struct TcpListener {
     inner: IoSource<socket::TcpListener>,
 }
@@ -60,8 +53,7 @@ impl TcpListener {
     /// On WASI without feature `wasmedge`, `Unsupported`. There the scope of an IPv6 address
     /// cannot be given: link-local addresses fail.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
-        let inner = IoSource::new(socket::tcp_bind(address)?);
-        Ok(TcpListener { inner })
+        socket::tcp_bind(address).map(TcpListener::over)
     }
 
     /// Accepts a connection, which is non-blocking, and gives its peer's address.
@@ -81,15 +73,11 @@ impl TcpListener {
     #[inline]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted = self.inner.io(Read, item, socket::tcp_accept);
-        accepted.map(|(stream, peer)| {
-            let inner = IoSource::new(stream);
-            (TcpStream { inner }, peer)
-        })
+        accepted.map(|(stream, peer)| (TcpStream::over(stream), peer))
     }
 }
 
-forward!(TcpListener);
-socket!(TcpListener, SocketAddr);
+socket!(TcpListener, socket::TcpListener, SocketAddr);
 ttl!(TcpListener);
 tcp_std!(TcpListener);
 
@@ -125,7 +113,7 @@ tcp_std!(TcpListener);
 ///   call: [`write_vectored`](io::Write::write_vectored) is a single host call. Of more than 1024
 ///   slices it takes the first 1024.
 /// - WASI without feature `wasmedge`: only a connection that a preopened listener accepts can be
-///   had.
+///   had. It is read, written and shut down; its addresses, errors and options are `Unsupported`.
 pub struct TcpStream {
     inner: IoSource<socket::TcpStream>,
 }
@@ -143,14 +131,9 @@ impl TcpStream {
     /// # Errors
     ///
     /// The host's, where not even an attempt can be made. A refused connection is mostly told
-    /// later, as above.
-    ///
-    /// # Hosts
-    ///
-    /// As [`TcpListener::bind`].
+    /// later, as above. Hosts differ as with [`TcpListener::bind`].
     pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-        let inner = IoSource::new(socket::tcp_connect(address)?);
-        Ok(TcpStream { inner })
+        socket::tcp_connect(address).map(TcpStream::over)
     }
 
     /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
@@ -166,11 +149,7 @@ impl TcpStream {
         self.inner.inner().set_nodelay(nodelay)
     }
 
-    /// Whether Nagle's algorithm is off: see [`TcpStream::set_nodelay`].
-    ///
-    /// # Hosts
-    ///
-    /// On WASI always `false`, which is the truth.
+    /// Whether Nagle's algorithm is off. On WASI always `false`, which is the truth.
     pub fn nodelay(&self) -> io::Result<bool> {
         self.inner.inner().nodelay()
     }
@@ -180,38 +159,29 @@ impl TcpStream {
     /// With `None`, as at first, closing returns at once and the system goes on sending. With a
     /// time of zero the connection is reset and those bytes are lost. With a longer one, in whole
     /// seconds, closing *waits* for them, and so does the whole program. Mio has no such call.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        socket::set_linger(self.inner.inner(), time)
+        let seconds = time.map_or(0, |time| int(time.as_secs()));
+        let linger = [time.is_some().into(), seconds];
+        socket::set_option(self.inner.inner(), socket::LINGER, linger)
     }
 
     /// What closing does with bytes that are not sent yet: see [`TcpStream::set_linger`].
-    ///
-    /// # Hosts
-    ///
-    /// On WASI without feature `wasmedge`, `Unsupported`.
     pub fn linger(&self) -> io::Result<Option<Duration>> {
-        socket::linger(self.inner.inner())
+        let [on, seconds] = socket::option(self.inner.inner(), socket::LINGER)?;
+        Ok((on != 0).then(|| Duration::from_secs(seconds as u64)))
     }
 
     /// Reads without taking: the next read gives the same bytes again.
     ///
-    /// `Ok(0)` is the end of the stream, or a `buf` without room.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
+    /// `Ok(0)` is the end of the stream, or a `buf` without room. Where nothing is there it fails
+    /// with [`WouldBlock`](io::ErrorKind::WouldBlock).
     #[inline]
     pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.inner.io(Read, peeked, |s| s.peek(buf))
     }
 }
 
-forward!(TcpStream);
-socket!(TcpStream, SocketAddr);
+socket!(TcpStream, socket::TcpStream, SocketAddr);
 connected!(TcpStream, SocketAddr);
 shutdown!(TcpStream);
 ttl!(TcpStream);

@@ -15,16 +15,10 @@ use crate::sys::uds;
 ///
 /// ```no_run
 /// use mio::net::UnixListener;
-/// use mio::{Events, Interest, Poll, Token};
-/// use std::io;
 ///
-/// # fn main() -> io::Result<()> {
-/// let mut poll = Poll::new()?;
-/// let mut events = Events::with_capacity(64);
-/// let mut listener = UnixListener::bind("/tmp/example.sock")?;
-/// poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
-///
-/// poll.poll(&mut events, None)?;
+/// # fn main() -> std::io::Result<()> {
+/// let listener = UnixListener::bind("/tmp/example.sock")?;
+/// // At each of its events, until it would block:
 /// let (_stream, _peer) = listener.accept()?;
 /// # Ok(())
 /// # }
@@ -49,45 +43,31 @@ impl UnixListener {
     /// more. [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of more than about 100
     /// bytes. Else the host's.
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixListener> {
-        let inner = IoSource::new(uds::listener_bind(path.as_ref())?);
-        Ok(UnixListener { inner })
+        UnixListener::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`UnixListener::bind`], with an address that need not be a path.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnixListener::bind`].
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
-        let inner = IoSource::new(uds::listener_bind_addr(address)?);
-        Ok(UnixListener { inner })
+        uds::listener_bind(address).map(UnixListener::over)
     }
 
     /// Accepts a connection, which is non-blocking, and gives its peer's address.
     ///
-    /// Few clients bind a name: mostly the address is unnamed.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where no connection waits. Else the host's: see
+    /// Few clients bind a name: mostly the address is unnamed. The errors are those of
     /// [`TcpListener::accept`](crate::net::TcpListener::accept).
     #[inline]
     pub fn accept(&self) -> io::Result<(UnixStream, SocketAddr)> {
         let accepted = self.inner.io(Read, item, uds::accept);
-        accepted.map(|(stream, peer)| {
-            let inner = IoSource::new(stream);
-            (UnixStream { inner }, peer)
-        })
+        accepted.map(|(stream, peer)| (UnixStream::over(stream), peer))
     }
 }
 
-forward!(UnixListener);
-socket!(UnixListener, SocketAddr);
+socket!(UnixListener, uds::UnixListener, SocketAddr);
 unix_std!(UnixListener);
 
 /// A connection between Unix sockets.
 ///
-/// It is read and written through its reference as well.
+/// It is read and written through its reference as well. Hosts differ as with [`UnixListener`].
 ///
 /// ```no_run
 /// use mio::net::UnixStream;
@@ -99,10 +79,6 @@ unix_std!(UnixListener);
 /// # Ok(())
 /// # }
 /// ```
-///
-/// # Hosts
-///
-/// See [`UnixListener`].
 pub struct UnixStream {
     inner: IoSource<uds::UnixStream>,
 }
@@ -120,18 +96,12 @@ impl UnixStream {
     /// [`ConnectionRefused`](io::ErrorKind::ConnectionRefused) where nobody listens. Else the
     /// host's.
     pub fn connect<P: AsRef<Path>>(path: P) -> io::Result<UnixStream> {
-        let inner = IoSource::new(uds::stream_connect(path.as_ref())?);
-        Ok(UnixStream { inner })
+        UnixStream::connect_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`UnixStream::connect`], with an address that need not be a path.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnixStream::connect`].
     pub fn connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
-        let inner = IoSource::new(uds::stream_connect_addr(address)?);
-        Ok(UnixStream { inner })
+        uds::stream_connect(address).map(UnixStream::over)
     }
 
     /// Makes two sockets that are connected with each other.
@@ -141,20 +111,18 @@ impl UnixStream {
     /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such call.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (one, other) = uds::stream_pair()?;
-        let [one, other] = [one, other].map(IoSource::new);
-        Ok((UnixStream { inner: one }, UnixStream { inner: other }))
+        Ok((UnixStream::over(one), UnixStream::over(other)))
     }
 }
 
-forward!(UnixStream);
-socket!(UnixStream, SocketAddr);
+socket!(UnixStream, uds::UnixStream, SocketAddr);
 connected!(UnixStream, SocketAddr);
 shutdown!(UnixStream);
 reads!(UnixStream, &UnixStream);
 writes!(UnixStream, &UnixStream);
 unix_std!(UnixStream);
 
-/// A Unix socket that sends and receives datagrams.
+/// A Unix socket that sends and receives datagrams. Hosts differ as with [`UnixListener`].
 ///
 /// ```no_run
 /// use mio::net::UnixDatagram;
@@ -171,75 +139,50 @@ unix_std!(UnixStream);
 /// # }
 /// ```
 ///
-/// # Hosts
+/// # Errors
 ///
-/// See [`UnixListener`].
+/// A call that would have to wait answers [`WouldBlock`](io::ErrorKind::WouldBlock): sending where
+/// the receiver has no room, receiving where nothing is there. Other errors are the host's.
 pub struct UnixDatagram {
     inner: IoSource<uds::UnixDatagram>,
 }
 
 impl UnixDatagram {
-    /// Opens a socket and binds it to `path`.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnixListener::bind`].
+    /// Opens a socket and binds it to `path`, with the errors of [`UnixListener::bind`].
     pub fn bind<P: AsRef<Path>>(path: P) -> io::Result<UnixDatagram> {
-        let inner = IoSource::new(uds::datagram_bind(path.as_ref())?);
-        Ok(UnixDatagram { inner })
+        UnixDatagram::bind_addr(&SocketAddr::from_pathname(path)?)
     }
 
     /// As [`UnixDatagram::bind`], with an address that need not be a path.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnixListener::bind`].
     pub fn bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
-        let inner = IoSource::new(uds::datagram_bind_addr(address)?);
-        Ok(UnixDatagram { inner })
+        uds::datagram_bind(address).map(UnixDatagram::over)
     }
 
     /// Connects the socket: from now on `send` sends there, and only that peer's are received.
     ///
-    /// # Errors
-    ///
-    /// The host's: above all, that there is no such file, or that nobody has it open.
+    /// It fails above all where there is no such file, or where nobody has it open.
     pub fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
         self.inner.inner().connect(path.as_ref())
     }
 
     /// Opens a socket without a name. It can send, and nobody can answer it.
     pub fn unbound() -> io::Result<UnixDatagram> {
-        let inner = IoSource::new(uds::datagram_unbound()?);
-        Ok(UnixDatagram { inner })
+        uds::datagram_unbound().map(UnixDatagram::over)
     }
 
-    /// Makes two sockets that are connected with each other.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such call.
+    /// Makes two sockets that are connected with each other; hosts as [`UnixStream::pair`].
     pub fn pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
         let (one, other) = uds::datagram_pair()?;
-        let [one, other] = [one, other].map(IoSource::new);
-        Ok((UnixDatagram { inner: one }, UnixDatagram { inner: other }))
+        Ok((UnixDatagram::over(one), UnixDatagram::over(other)))
     }
 
     /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where nothing is there. Else the host's.
     #[inline]
     pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
         self.inner.io(Read, item, |s| s.recv_from(buf))
     }
 
     /// Receives a datagram. What does not fit into `buf` is lost.
-    ///
-    /// # Errors
-    ///
-    /// As [`UnixDatagram::recv_from`].
     #[inline]
     pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
         self.inner.io(Read, item, |s| s.recv(buf))
@@ -247,14 +190,8 @@ impl UnixDatagram {
 
     /// Sends a datagram to the socket at `path`.
     ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the receiver has no room. No event tells
-    /// when it has again, since the socket itself stays writable: try again later. Else the host's.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI a writable event reminds of it after a pause.
+    /// After `WouldBlock` no event tells when the receiver has room again, since the socket itself
+    /// stays writable: try again later. On WASI a writable event reminds of it after a pause.
     #[inline]
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();
@@ -263,18 +200,13 @@ impl UnixDatagram {
     }
 
     /// Sends a datagram to the connected peer.
-    ///
-    /// # Errors
-    ///
-    /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the peer has no room. Else the host's.
     #[inline]
     pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
         self.inner.io(Write, sent, |s| s.send(buf))
     }
 }
 
-forward!(UnixDatagram);
-socket!(UnixDatagram, SocketAddr);
+socket!(UnixDatagram, uds::UnixDatagram, SocketAddr);
 connected!(UnixDatagram, SocketAddr);
 shutdown!(UnixDatagram);
 unix_std!(UnixDatagram);

@@ -42,14 +42,6 @@ pub(crate) use imp::{pipe, source_fd};
 #[cfg(feature = "net")]
 pub(crate) use imp::{socket, uds};
 
-/// One of the two memories of a socket.
-#[cfg(feature = "net")]
-#[derive(Copy, Clone)]
-pub(crate) enum Buffer {
-    Send,
-    Receive,
-}
-
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
 pub(crate) type HostWaker = imp::Waker;
@@ -68,23 +60,12 @@ pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
     fn try_clone(&self) -> io::Result<Self>;
 
     /// Adds the rows of `interest`, armed.
-    fn subscribe(
-        &self,
-        source: Self::Source,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<Self::Row>;
+    fn subscribe(&self, s: Self::Source, t: Token, i: Interest) -> io::Result<Self::Row>;
 
     /// New token and interest; every row armed again.
-    fn modify(
-        &self,
-        row: &Self::Row,
-        source: Self::Source,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()>;
+    fn modify(&self, row: &Self::Row, s: Self::Source, t: Token, i: Interest) -> io::Result<()>;
 
-    fn unsubscribe(&self, row: Self::Row, source: Self::Source) -> io::Result<()>;
+    fn unsubscribe(&self, row: Self::Row, s: Self::Source) -> io::Result<()>;
 
     /// Waits, then fills `events`, which is empty, up to its capacity; without any, it fails. An
     /// error is the queue's own; a source's error is an event with [`Ready::ERROR`].
@@ -108,6 +89,14 @@ pub(crate) trait Row: Debug + Send + Sync {
     fn permit_read(&self) -> io::Result<()> {
         Ok(())
     }
+}
+
+/// Nothing: a kernel with edges of its own has the row, and drops it when the descriptor closes.
+#[derive(Debug)]
+pub(crate) struct KernelRow;
+
+impl Row for KernelRow {
+    const NONE: KernelRow = KernelRow;
 }
 
 /// An event as the host writes it, and its one translation.
@@ -134,14 +123,10 @@ const _: fn() = || {
         let _ = (S::Row::LEVEL, S::Row::NONE, S::Row::note);
         let _ = (S::Row::permit_read, Outcome::Drained);
         // What each host and set of features uses a part of.
-        let _ = (Direction::Read, Direction::Write, Registry::id);
+        let _ = |registry: &Registry| registry.id;
+        let _ = (Direction::Read, Direction::Write, KernelRow, no_capacity);
         let _ = (Outcome::Moved, Outcome::Took, Outcome::Dry, Outcome::Left);
-        let _ = (
-            Outcome::Stuck,
-            Outcome::Ended,
-            Outcome::Nothing,
-            no_capacity,
-        );
+        let _ = (Outcome::Stuck, Outcome::Ended, Outcome::Nothing);
     }
     host::<HostSelector, HostWaker>();
 };

@@ -7,24 +7,15 @@ use std::time::Duration;
 use crate::error::{ErrorKind, error};
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
+use crate::sys::KernelRow;
 use crate::{Interest, Token};
 
-#[derive(Debug)]
-pub(crate) struct Selector(Infallible);
-
-#[derive(Debug)]
-pub(crate) struct Waker(Infallible);
+pub(crate) type Selector = Infallible;
+pub(crate) type Waker = Infallible;
 
 /// The token is for the size: a list of nothings would have room for all there is.
 #[derive(Copy, Clone)]
 pub(crate) struct Event(Token, Infallible);
-
-#[derive(Debug)]
-pub(crate) struct Row;
-
-impl super::Row for Row {
-    const NONE: Row = Row;
-}
 
 impl super::RawEvent for Event {
     fn token(&self) -> Token {
@@ -36,9 +27,9 @@ impl super::RawEvent for Event {
     }
 }
 
-impl super::Selector for Selector {
+impl super::Selector for Infallible {
     type Source = Infallible;
-    type Row = Row;
+    type Row = KernelRow;
     type Event = Event;
 
     fn new() -> io::Result<Self> {
@@ -47,34 +38,34 @@ impl super::Selector for Selector {
     }
 
     fn try_clone(&self) -> io::Result<Self> {
-        match self.0 {}
+        match *self {}
     }
 
-    fn subscribe(&self, _: Infallible, _: Token, _: Interest) -> io::Result<Row> {
-        match self.0 {}
+    fn subscribe(&self, _: Infallible, _: Token, _: Interest) -> io::Result<KernelRow> {
+        match *self {}
     }
 
-    fn modify(&self, _: &Row, _: Infallible, _: Token, _: Interest) -> io::Result<()> {
-        match self.0 {}
+    fn modify(&self, _: &KernelRow, _: Infallible, _: Token, _: Interest) -> io::Result<()> {
+        match *self {}
     }
 
-    fn unsubscribe(&self, _: Row, _: Infallible) -> io::Result<()> {
-        match self.0 {}
+    fn unsubscribe(&self, _: KernelRow, _: Infallible) -> io::Result<()> {
+        match *self {}
     }
 
     fn wait(&self, _: &mut Vec<PublicEvent>, _: Option<Duration>) -> io::Result<()> {
-        match self.0 {}
+        match *self {}
     }
 }
 
-impl super::Wake for Waker {
-    type Selector = Selector;
+impl super::Wake for Infallible {
+    type Selector = Infallible;
 
-    fn new(selector: &Selector, _: Token) -> io::Result<Self> {
-        match selector.0 {}
+    fn new(selector: &Infallible, _: Token) -> io::Result<Self> {
+        match *selector {}
     }
 
     fn wake(&self) -> io::Result<()> {
-        match self.0 {}
+        match *self {}
     }
 }

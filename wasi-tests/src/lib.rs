@@ -133,6 +133,7 @@ cases! {
         reregistered_in_between,
         watched_for_writing_alone,
         peek_in_between,
+        own_end_in_between,
         try_io_in_between,
         short_by_several_buffers,
         short_by_too_many_buffers,

@@ -18,19 +18,17 @@ type Count = fn(&mut Bench, &Workload, Contestant, &mut Entry) -> Result<()>;
 
 impl Bench {
     pub fn count_calls(&mut self, results: &mut Results) {
-        self.count_each(
-            results,
-            "host calls",
-            |bench, workload, contestant, entry| match contestant.is_guest() {
-                true => bench.host_calls(workload, contestant, entry),
-                false => Ok(()),
-            },
-        );
+        let guests: fn(Contestant) -> bool = Contestant::is_guest;
+        self.count_each(results, ("host calls", guests), Bench::host_calls);
         match trace::impossible() {
-            None => self.count_each(results, "system calls", |bench, workload, one, entry| {
-                entry.counts.system_calls = bench.system_calls(workload, one)?;
-                Ok(())
-            }),
+            None => self.count_each(
+                results,
+                ("system calls", |_| true),
+                |bench, workload, one, entry| {
+                    entry.counts.system_calls = bench.system_calls(workload, one)?;
+                    Ok(())
+                },
+            ),
             Some(why) => results
                 .notes
                 .push(format!("System calls are not counted: {why}.")),
@@ -38,16 +36,23 @@ impl Bench {
     }
 
     /// Those with few idle connections first: they take less time.
-    fn count_each(&mut self, results: &mut Results, what: &str, count: Count) {
+    fn count_each(
+        &mut self,
+        results: &mut Results,
+        (what, of): (&str, fn(Contestant) -> bool),
+        count: Count,
+    ) {
         let mut order: Vec<usize> = (0..results.workloads.len()).collect();
         order.sort_by_key(|at| results.workloads[*at].workload.idle);
-        let bar = measure::bar(measure::pending(results).len(), &format!("counting {what}"));
+        let pending = measure::pending(results);
+        let pairings = pending.iter().filter(|(_, one)| of(*one)).count();
+        let bar = measure::bar(pairings, &format!("counting {what}"));
         let mut left_out = 0;
         for at in order {
             let measured = &mut results.workloads[at];
             let workload = measured.workload;
             for (contestant, entry) in &mut measured.contestants {
-                if self.interrupt.is_set() || entry.given_up {
+                if self.interrupt.is_set() || entry.given_up || !of(*contestant) {
                     continue;
                 }
                 if self.counting_left().is_zero() {

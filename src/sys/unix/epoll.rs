@@ -12,7 +12,7 @@
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use libc::{EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
@@ -21,16 +21,17 @@ use super::cvt;
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
+use crate::sys::{self, KernelRow, Selector as _};
 use crate::{Interest, Token};
 
 #[derive(Debug)]
 pub(crate) struct Selector {
-    queue: OwnedFd,
+    pub(super) queue: OwnedFd,
 }
 
-impl super::super::Selector for Selector {
+impl sys::Selector for Selector {
     type Source = RawFd;
-    type Row = Row;
+    type Row = KernelRow;
     type Event = Event;
 
     fn new() -> io::Result<Selector> {
@@ -47,18 +48,18 @@ impl super::super::Selector for Selector {
     }
 
     #[inline]
-    fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<Row> {
-        self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))
-            .map(|()| Row)
+    fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<KernelRow> {
+        self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))?;
+        Ok(KernelRow)
     }
 
     #[inline]
-    fn modify(&self, _: &Row, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
+    fn modify(&self, _: &KernelRow, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
         self.control(libc::EPOLL_CTL_MOD, fd, token, flags(interest))
     }
 
     #[inline]
-    fn unsubscribe(&self, _: Row, fd: RawFd) -> io::Result<()> {
+    fn unsubscribe(&self, _: KernelRow, fd: RawFd) -> io::Result<()> {
         let (queue, none) = (self.queue.as_raw_fd(), std::ptr::null_mut());
         // SAFETY: only numbers go in; kernels since 2.6.9 read no event, so there is none.
         cvt(unsafe { libc::epoll_ctl(queue, libc::EPOLL_CTL_DEL, fd, none) }).map(|_| ())
@@ -94,26 +95,6 @@ impl Selector {
     }
 }
 
-impl AsRawFd for Selector {
-    fn as_raw_fd(&self) -> RawFd {
-        self.queue.as_raw_fd()
-    }
-}
-
-impl AsFd for Selector {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.queue.as_fd()
-    }
-}
-
-/// Nothing: the kernel has the row, and drops it when the descriptor closes.
-#[derive(Debug)]
-pub(crate) struct Row;
-
-impl super::super::Row for Row {
-    const NONE: Row = Row;
-}
-
 #[derive(Copy, Clone)]
 #[repr(transparent)]
 pub(crate) struct Event(libc::epoll_event);
@@ -121,7 +102,7 @@ pub(crate) struct Event(libc::epoll_event);
 const _: () = assert!(size_of::<PublicEvent>() == size_of::<libc::epoll_event>());
 const _: () = assert!(align_of::<PublicEvent>() == align_of::<libc::epoll_event>());
 
-impl super::super::RawEvent for Event {
+impl sys::RawEvent for Event {
     #[inline]
     fn token(&self) -> Token {
         Token(self.0.u64 as usize)
@@ -183,7 +164,7 @@ pub(crate) struct Waker {
     counter: File,
 }
 
-impl super::super::Wake for Waker {
+impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
@@ -191,12 +172,7 @@ impl super::super::Wake for Waker {
         let counter = cvt(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
         // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
         let counter = unsafe { File::from_raw_fd(counter) };
-        super::super::Selector::subscribe(
-            selector,
-            counter.as_raw_fd(),
-            token,
-            Interest::READABLE,
-        )?;
+        selector.subscribe(counter.as_raw_fd(), token, Interest::READABLE)?;
         Ok(Waker { counter })
     }
 

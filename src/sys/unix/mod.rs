@@ -27,13 +27,13 @@ impl AsRawFd for Poll {
 
 impl AsRawFd for Registry {
     fn as_raw_fd(&self) -> RawFd {
-        self.selector().as_raw_fd()
+        self.selector.queue.as_raw_fd()
     }
 }
 
 impl AsFd for Registry {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.selector().as_fd()
+        self.selector.queue.as_fd()
     }
 }
 

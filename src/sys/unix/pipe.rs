@@ -26,9 +26,7 @@ pub struct Receiver {
 
 /// Makes a pipe. Both ends are non-blocking, and neither outlives an `exec`.
 ///
-/// # Errors
-///
-/// The host's: a full descriptor table.
+/// It fails where the descriptor table is full.
 pub fn new() -> io::Result<(Sender, Receiver)> {
     let mut fds = [-1; 2];
     // SAFETY: the kernel writes two descriptors to `fds`.
@@ -41,32 +39,14 @@ pub fn new() -> io::Result<(Sender, Receiver)> {
 macro_rules! end {
     ($name:ident, $($child:ident),+) => {
         impl $name {
-            /// Makes this end blocking, or non-blocking.
-            ///
-            /// # Errors
-            ///
-            /// The host's; none is known.
+            /// Makes this end blocking, or non-blocking. No host is known to refuse it.
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
                 let on = libc::c_int::from(nonblocking);
                 // SAFETY: the kernel reads one integer, which lives through the call.
                 cvt(unsafe { libc::ioctl(self.as_raw_fd(), libc::FIONBIO, &on) }).map(drop)
             }
-
-            /// Makes an I/O call of the program's own on this end's descriptor.
-            ///
-            /// # Errors
-            ///
-            /// Those of `call`, which is to answer [`WouldBlock`](io::ErrorKind::WouldBlock)
-            /// where the kernel does.
-            #[inline]
-            pub fn try_io<F, T>(&self, call: F) -> io::Result<T>
-            where
-                F: FnOnce() -> io::Result<T>,
-            {
-                self.inner.try_io(call)
-            }
         }
-
+        try_io!($name);
         $(
             impl From<$child> for $name {
                 /// Takes over a child's stream, which is left blocking as it was.
@@ -78,9 +58,9 @@ macro_rules! end {
     };
 }
 
-forward!(Sender);
+forward!(Sender, File);
 end!(Sender, ChildStdin);
 writes!(Sender, &Sender);
-forward!(Receiver);
+forward!(Receiver, File);
 end!(Receiver, ChildStdout, ChildStderr);
 reads!(Receiver, &Receiver);

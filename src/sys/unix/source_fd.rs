@@ -3,8 +3,7 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use super::epoll::Row;
-use crate::sys::Selector as _;
+use crate::sys::{KernelRow, Selector as _};
 use crate::{Interest, Registry, Token, event};
 
 /// Watches a descriptor that this library has no type for.
@@ -40,26 +39,15 @@ pub struct SourceFd<'a>(
 );
 
 impl event::Source for SourceFd<'_> {
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        let Row = registry.selector().subscribe(*self.0, token, interest)?;
-        Ok(())
+    fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+        r.selector.subscribe(*self.0, t, i).map(drop)
     }
 
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interest: Interest,
-    ) -> io::Result<()> {
-        registry.selector().modify(&Row, *self.0, token, interest)
+    fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+        r.selector.modify(&KernelRow, *self.0, t, i)
     }
 
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()> {
-        registry.selector().unsubscribe(Row, *self.0)
+    fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+        r.selector.unsubscribe(KernelRow, *self.0)
     }
 }

@@ -6,7 +6,6 @@
 
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::path::Path;
 
 use super::cvt;
 use super::socket;
@@ -14,21 +13,12 @@ use super::socket;
 pub use std::os::unix::net::SocketAddr;
 pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 
-pub(crate) fn stream_connect(path: &Path) -> io::Result<UnixStream> {
-    stream_connect_by(|socket| socket.connect(path))
-}
-
-pub(crate) fn stream_connect_addr(address: &SocketAddr) -> io::Result<UnixStream> {
-    stream_connect_by(|socket| socket.connect_addr(address))
-}
-
-/// std's stream waits for the connection. Its datagram socket makes the bare call, which the
-/// kernel takes for any socket. A Unix connect is never in progress: it is done, or it failed.
-fn stream_connect_by(
-    connect: impl FnOnce(&UnixDatagram) -> io::Result<()>,
-) -> io::Result<UnixStream> {
+/// A Unix connect is never in progress: it is done, or it failed.
+pub(crate) fn stream_connect(address: &SocketAddr) -> io::Result<UnixStream> {
+    // std's stream waits for the connection. Its datagram socket makes the bare call, which the
+    // kernel takes for any socket.
     let socket = UnixDatagram::from(socket::open(libc::AF_UNIX, libc::SOCK_STREAM)?);
-    connect(&socket)?;
+    socket.connect_addr(address)?;
     Ok(OwnedFd::from(socket).into())
 }
 
@@ -36,13 +26,7 @@ pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
     pair(libc::SOCK_STREAM)
 }
 
-pub(crate) fn listener_bind(path: &Path) -> io::Result<UnixListener> {
-    let listener = UnixListener::bind(path)?;
-    listener.set_nonblocking(true)?;
-    Ok(listener)
-}
-
-pub(crate) fn listener_bind_addr(address: &SocketAddr) -> io::Result<UnixListener> {
+pub(crate) fn listener_bind(address: &SocketAddr) -> io::Result<UnixListener> {
     let listener = UnixListener::bind_addr(address)?;
     listener.set_nonblocking(true)?;
     Ok(listener)
@@ -50,11 +34,11 @@ pub(crate) fn listener_bind_addr(address: &SocketAddr) -> io::Result<UnixListene
 
 #[inline]
 pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
-    let accepted = socket::accept(listener.as_raw_fd())?;
-    let stream = UnixStream::from(accepted.socket);
+    let (socket, _, length) = socket::accept(listener.as_raw_fd())?;
+    let stream = UnixStream::from(socket);
     // Clients rarely bind. Only std can make the address of one that did, by asking once more.
     let unnamed = std::mem::offset_of!(libc::sockaddr_un, sun_path);
-    let peer = if accepted.address_length as usize <= unnamed {
+    let peer = if length as usize <= unnamed {
         SocketAddr::from_pathname("")?
     } else {
         stream.peer_addr()?
@@ -62,13 +46,7 @@ pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketA
     Ok((stream, peer))
 }
 
-pub(crate) fn datagram_bind(path: &Path) -> io::Result<UnixDatagram> {
-    let socket = UnixDatagram::bind(path)?;
-    socket.set_nonblocking(true)?;
-    Ok(socket)
-}
-
-pub(crate) fn datagram_bind_addr(address: &SocketAddr) -> io::Result<UnixDatagram> {
+pub(crate) fn datagram_bind(address: &SocketAddr) -> io::Result<UnixDatagram> {
     let socket = UnixDatagram::bind_addr(address)?;
     socket.set_nonblocking(true)?;
     Ok(socket)

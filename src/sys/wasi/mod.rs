@@ -2,14 +2,13 @@
 //!
 //! The host has no queue to register with. Each `poll_oneoff` takes the list of everything that is
 //! waited for and answers what is ready *now*, as long as it is. Mio's model is the opposite: the
-//! queue remembers sources and tells changes. Between the two stand three parts:
+//! queue remembers sources and tells changes. Between the two stand:
 //!
-//! - the [`table`], which keeps the list in the host's own format, so that a wait builds nothing;
+//! - the [`table`] and its [`rows`], the list in the host's own format, so that a wait builds nothing;
 //! - disarming: an event takes its row out of the list, so that it is not told again, and the
 //!   outcome of the next I/O call puts it back (`io_source.rs` has the rule);
+//! - the [`schedule`], which decides how much of the list a call hands over;
 //! - the [`wait`], which turns the host's answer into events and lives with the host's faults.
-//!
-//! Which rows a call hands over is decided in one place, [`table::Table::list`]: today all of them.
 //!
 //! A guest has one thread: the lock below is never contended, and nobody can wake a wait that
 //! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
@@ -34,6 +33,7 @@ use std::time::Duration;
 
 use wasi::{ERRNO_SUCCESS, Fd, Subscription};
 
+pub(crate) use self::row::Role;
 use self::row::{First, Key};
 use self::table::Table;
 use self::wait::{Host, NO_EVENT, Waiter};
@@ -50,8 +50,7 @@ pub(crate) struct Source {
     /// Whether this library made the socket. Of any other descriptor it asks the host what it is:
     /// WasmEdge (0.14 to 0.17) waits for ever for one that is closed, or is a file.
     pub(crate) trusted: bool,
-    /// Whether it takes datagrams, whose errors come out of the blue.
-    pub(crate) datagrams: bool,
+    pub(crate) role: Role,
 }
 
 #[derive(Clone)]
@@ -87,7 +86,7 @@ impl super::Selector for Selector {
             abi::pollable(source.fd)?;
         }
         let table = &mut self.lock().table;
-        let key = table.insert(source.fd, source.datagrams, token, interest);
+        let key = table.insert(source.fd, source.role, token, interest);
         let key = key.ok_or_else(|| {
             let what = "another registered source owns the same descriptor";
             error(ErrorKind::AlreadyExists, what, "register only one of them")

@@ -20,6 +20,16 @@ pub(super) struct Key {
     pub(super) generation: u32,
 }
 
+/// What a source is, as far as it matters how it is watched.
+#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Role {
+    Stream,
+    /// Few, and what waits for one is a person: its row is always hot.
+    Listener,
+    /// Its errors come out of the blue: see [`Table::report_silent`](super::table::Table).
+    Datagrams,
+}
+
 /// What ends a wait although no source is ready.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub(super) enum First {

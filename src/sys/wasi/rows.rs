@@ -72,6 +72,8 @@ struct Place {
     epoch: u16,
     /// It is in the list no longer than until the next wait, unless it is armed again before.
     fired: bool,
+    /// It never cools down.
+    always: bool,
 }
 
 impl Rows {
@@ -93,17 +95,21 @@ impl Rows {
         }
     }
 
-    /// A slot has a new owner, none of whose rows is in the list.
-    pub(super) fn renew(&mut self, slot: u32) {
+    /// A slot has a new owner, none of whose rows is in the list. They may be always hot.
+    pub(super) fn renew(&mut self, slot: u32, always: bool) {
         let epoch = self.epoch;
         let place = Place {
             at: DISARMED,
             epoch,
             fired: false,
+            always,
         };
         match self.places.get_mut(slot as usize) {
             Some(places) => *places = [place; 2],
-            None => self.places.push([place; 2]),
+            None => {
+                make_room(&mut self.places);
+                self.places.push([place; 2]);
+            }
         }
     }
 
@@ -155,7 +161,7 @@ impl Rows {
         let place = self.place_mut(key.slot, direction);
         let is_new = std::mem::replace(&mut place.epoch, epoch) != epoch;
         let (fired, at) = (std::mem::take(&mut place.fired), place.at as usize);
-        self.armed += 1;
+        self.armed = self.armed.saturating_add(1);
         self.active += u32::from(is_new);
         if !fired {
             self.push(row(key.pack(direction), fd, direction));
@@ -169,6 +175,7 @@ impl Rows {
 
     fn push(&mut self, row: Subscription) {
         let end = self.list.len();
+        make_room(&mut self.list);
         self.list.push(row);
         self.shift(self.unseen, end);
         self.shift(self.hot, self.unseen);
@@ -252,8 +259,8 @@ impl Rows {
     /// Whether a row was armed neither in this epoch nor in the last.
     fn is_silent(&self, row: &Subscription) -> bool {
         let (key, direction) = Key::unpack(row.userdata);
-        let epoch = self.place(key.slot, direction).epoch;
-        self.epoch.wrapping_sub(epoch) > 1
+        let place = self.place(key.slot, direction);
+        !place.always && self.epoch.wrapping_sub(place.epoch) > 1
     }
 
     /// Makes the next call hand over the hot rows and `cold` of the others, the next unseen ones.
@@ -318,5 +325,12 @@ impl Rows {
         self.list[at] = row;
         let (key, direction) = Key::unpack(row.userdata);
         self.place_mut(key.slot, direction).at = at as u32;
+    }
+}
+
+/// Makes room for one more. A quarter at a time, since memory is dear to those with many rows.
+pub(super) fn make_room<T>(list: &mut Vec<T>) {
+    if list.len() == list.capacity() {
+        list.reserve_exact(list.len() / 4 + 8);
     }
 }

@@ -14,8 +14,8 @@
 //!   [`NAP`]; then in turn a slice of [`SLICE`] cold ones as well, so that looks take a quarter of the
 //!   time. When as much time has passed as it costs to hand over everything, that is done: so a wait
 //!   costs at most twice what the better choice would have cost (ski rental).
-//! - *An idle loop*: a wait that handed over everything and slept for long is followed by another,
-//!   since rows that stay are cheap. The first that ends soon leads back to the hot rows.
+//! - *An idle loop*: a wait that came to hand over everything is followed by another that does so at
+//!   once, since rows that stay are cheap. The first that ends soon leads back to the hot rows.
 //!
 //! # Bounds
 //!
@@ -158,7 +158,9 @@ impl Schedule {
         }
         if self.stage == Stage::All {
             let now = now();
-            self.slow = now.saturating_sub(self.began) > 2 * price(rows.cold());
+            // One that found the way here slept for long before.
+            let price = price(rows.cold());
+            self.slow = !self.slow || now.saturating_sub(self.began) > price + price / 4;
             self.began = now;
             self.credit = 0;
         }

@@ -1,4 +1,4 @@
-//! TCP and UDP sockets with std's names, over the host's calls.
+//! The host's sockets with std's names: their one form here, and TCP and UDP, which std has too.
 //!
 //! Each is an owned descriptor and makes exactly the host calls that its operation needs: three to
 //! connect or accept, one to read or write. Closing is one too, without the shutdown that WasmEdge
@@ -6,173 +6,181 @@
 //! `set_nodelay` is accepted without effect, since it changes how soon bytes arrive and not which,
 //! and programs give up where it fails.
 
-use std::io::{self, IoSlice, IoSliceMut};
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd, OwnedFd};
-use std::time::Duration;
+use std::fmt;
+use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::marker::PhantomData;
+use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
-use super::abi::sock::{self, Flag, Kind, PEEK, TAKE};
+use super::abi::sock::{self, Address, BROADCAST, ERROR, Kind, PEEK, TAKE};
+use super::{Role, Source};
 use crate::error::{ErrorKind, error};
-use crate::sys::Buffer;
+use crate::io_source::AsSource;
 
-/// What all sockets are.
-pub(super) struct Socket {
-    pub(super) fd: OwnedFd,
+pub(crate) use super::abi::sock::{LINGER, RECEIVE_BUFFER, SEND_BUFFER, option, set_option};
+
+/// Any socket. All have the methods of all types, and the public types choose among them.
+pub(crate) struct Socket<T> {
+    fd: OwnedFd,
     /// Whether this library opened it, and so knows that it is a socket.
-    pub(super) trusted: bool,
+    trusted: bool,
+    of: PhantomData<T>,
 }
 
-impl Socket {
-    pub(super) fn opened(fd: OwnedFd) -> Socket {
-        Socket { fd, trusted: true }
-    }
-
-    #[inline]
-    pub(super) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.fd.as_fd(), &mut [IoSliceMut::new(buffer)], TAKE)
-    }
-
-    #[inline]
-    pub(super) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        sock::send(self.fd.as_fd(), &[IoSlice::new(bytes)])
-    }
-
-    fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.fd.as_fd(), &mut [IoSliceMut::new(buffer)], PEEK)
-    }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        sock::local_addr(self.fd.as_fd())?.ip()
-    }
-
-    fn peer_addr(&self) -> io::Result<SocketAddr> {
-        sock::peer_addr(self.fd.as_fd())?.ip()
-    }
+/// What tells the types of sockets from each other.
+pub(crate) trait Type {
+    const NAME: &'static str;
+    const ROLE: Role;
+    type Address: Told;
 }
 
-/// A type of socket with what each of them has.
+/// A type of socket, and the marker that stands for it.
 macro_rules! socket_type {
-    ($name:ident, datagrams: $datagrams:literal) => {
-        pub(crate) struct $name(super::socket::Socket);
+    ($name:ident, $marker:ident, $address:ty, $role:ident) => {
+        pub(crate) type $name = super::socket::Socket<$marker>;
 
-        const _: () = {
-            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
-            use std::{fmt, io};
+        pub(crate) enum $marker {}
 
-            impl $name {
-                pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
-                    super::abi::sock::take_error(self.as_fd())
-                }
-            }
-
-            impl crate::io_source::AsSource for $name {
-                #[inline]
-                fn source(&self) -> super::Source {
-                    super::Source {
-                        fd: self.as_raw_fd() as wasi::Fd,
-                        trusted: self.0.trusted,
-                        datagrams: $datagrams,
-                    }
-                }
-            }
-
-            impl fmt::Debug for $name {
-                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    let fd = self.as_raw_fd();
-                    f.debug_struct(stringify!($name)).field("fd", &fd).finish()
-                }
-            }
-
-            impl AsFd for $name {
-                #[inline]
-                fn as_fd(&self) -> BorrowedFd<'_> {
-                    self.0.fd.as_fd()
-                }
-            }
-
-            impl AsRawFd for $name {
-                #[inline]
-                fn as_raw_fd(&self) -> RawFd {
-                    self.0.fd.as_raw_fd()
-                }
-            }
-
-            impl IntoRawFd for $name {
-                fn into_raw_fd(self) -> RawFd {
-                    self.0.fd.into_raw_fd()
-                }
-            }
-
-            #[allow(unsafe_code)]
-            impl FromRawFd for $name {
-                unsafe fn from_raw_fd(fd: RawFd) -> $name {
-                    // SAFETY: the caller gives `fd` away, as this function demands.
-                    unsafe { OwnedFd::from_raw_fd(fd) }.into()
-                }
-            }
-
-            impl From<OwnedFd> for $name {
-                fn from(fd: OwnedFd) -> $name {
-                    $name(super::socket::Socket { fd, trusted: false })
-                }
-            }
-
-            impl From<$name> for OwnedFd {
-                fn from(socket: $name) -> OwnedFd {
-                    socket.0.fd
-                }
-            }
-        };
+        impl super::socket::Type for $marker {
+            const NAME: &'static str = stringify!($name);
+            const ROLE: super::Role = super::Role::$role;
+            type Address = $address;
+        }
     };
 }
 pub(super) use socket_type;
 
-/// Bytes in and out, each by one call to the host, however many pieces they are in.
-macro_rules! byte_stream {
-    ($name:ident) => {
-        const _: () = {
-            use super::abi::sock::{TAKE, recv, send, shutdown};
-            use std::io::{self, IoSlice, IoSliceMut, Read, Write};
-            use std::net::Shutdown;
-            use std::os::fd::AsFd;
+/// An address that the host has told.
+pub(crate) trait Told: Sized {
+    /// This socket's own, or its peer's.
+    fn told(address: Address) -> io::Result<Self>;
 
-            impl $name {
-                pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-                    shutdown(self.as_fd(), how)
-                }
-            }
-
-            impl Read for &$name {
-                #[inline]
-                fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-                    self.0.recv(buffer)
-                }
-
-                #[inline]
-                fn read_vectored(&mut self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                    recv(self.as_fd(), pieces, TAKE)
-                }
-            }
-
-            impl Write for &$name {
-                #[inline]
-                fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-                    self.0.send(bytes)
-                }
-
-                #[inline]
-                fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-                    send(self.as_fd(), pieces)
-                }
-
-                fn flush(&mut self) -> io::Result<()> {
-                    Ok(())
-                }
-            }
-        };
-    };
+    /// Where a datagram comes from.
+    fn sender(address: Address) -> io::Result<Self> {
+        Self::told(address)
+    }
 }
-pub(super) use byte_stream;
+
+impl<T> Socket<T> {
+    pub(super) fn opened(fd: OwnedFd) -> Socket<T> {
+        let (trusted, of) = (true, PhantomData);
+        Socket { fd, trusted, of }
+    }
+
+    #[inline]
+    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        sock::recv(self.as_fd(), &mut [IoSliceMut::new(buffer)], TAKE)
+    }
+
+    #[inline]
+    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        sock::recv(self.as_fd(), &mut [IoSliceMut::new(buffer)], PEEK)
+    }
+
+    #[inline]
+    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
+        sock::send(self.as_fd(), &[IoSlice::new(bytes)])
+    }
+
+    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
+        sock::shutdown(self.as_fd(), how)
+    }
+
+    /// The error that the socket has met by itself, which is then forgotten.
+    pub(crate) fn take_error(&self) -> io::Result<Option<io::Error>> {
+        let [errno] = option(self, ERROR)?;
+        Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
+    }
+}
+
+impl<T: Type> Socket<T> {
+    pub(crate) fn local_addr(&self) -> io::Result<T::Address> {
+        T::Address::told(sock::local_addr(self.as_fd())?)
+    }
+
+    pub(crate) fn peer_addr(&self) -> io::Result<T::Address> {
+        T::Address::told(sock::peer_addr(self.as_fd())?)
+    }
+
+    #[inline]
+    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, T::Address)> {
+        let (length, from) = sock::recv_from(self.as_fd(), buffer, TAKE)?;
+        Ok((length, T::Address::sender(from)?))
+    }
+
+    pub(crate) fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, T::Address)> {
+        let (length, from) = sock::recv_from(self.as_fd(), buffer, PEEK)?;
+        Ok((length, T::Address::sender(from)?))
+    }
+}
+
+/// Bytes in, by one call to the host, however many pieces they are in.
+impl<T> Read for &Socket<T> {
+    #[inline]
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.recv(buffer)
+    }
+
+    #[inline]
+    fn read_vectored(&mut self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
+        sock::recv(self.as_fd(), pieces, TAKE)
+    }
+}
+
+/// Bytes out, as they come in.
+impl<T> Write for &Socket<T> {
+    #[inline]
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.send(bytes)
+    }
+
+    #[inline]
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        sock::send(self.as_fd(), pieces)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<T: Type> AsSource for Socket<T> {
+    #[inline]
+    fn source(&self) -> Source {
+        Source {
+            fd: self.fd.as_raw_fd() as wasi::Fd,
+            trusted: self.trusted,
+            role: T::ROLE,
+        }
+    }
+}
+
+impl<T: Type> fmt::Debug for Socket<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let fd = self.fd.as_raw_fd();
+        f.debug_struct(T::NAME).field("fd", &fd).finish()
+    }
+}
+
+impl<T> AsFd for Socket<T> {
+    #[inline]
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl<T> From<OwnedFd> for Socket<T> {
+    fn from(fd: OwnedFd) -> Socket<T> {
+        let (trusted, of) = (false, PhantomData);
+        Socket { fd, trusted, of }
+    }
+}
+
+impl<T> From<Socket<T>> for OwnedFd {
+    fn from(socket: Socket<T>) -> OwnedFd {
+        socket.fd
+    }
+}
 
 /// Methods for options that the host has no call to reach.
 macro_rules! unreachable_options {
@@ -189,23 +197,32 @@ fn no_option<T>(call: &'static str) -> io::Result<T> {
     Err(error(ErrorKind::Unsupported, call, advice))
 }
 
-socket_type!(TcpStream, datagrams: false);
-byte_stream!(TcpStream);
+impl<T> Socket<T> {
+    unreachable_options! {
+        set_ttl(u32) -> ();
+        ttl() -> u32;
+        set_multicast_loop_v4(bool) -> ();
+        multicast_loop_v4() -> bool;
+        set_multicast_ttl_v4(u32) -> ();
+        multicast_ttl_v4() -> u32;
+        set_multicast_loop_v6(bool) -> ();
+        multicast_loop_v6() -> bool;
+        join_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
+        join_multicast_v6(&Ipv6Addr, u32) -> ();
+        leave_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
+        leave_multicast_v6(&Ipv6Addr, u32) -> ();
+    }
+}
+
+impl Told for SocketAddr {
+    fn told(address: Address) -> io::Result<SocketAddr> {
+        address.ip()
+    }
+}
+
+socket_type!(TcpStream, Stream, SocketAddr, Stream);
 
 impl TcpStream {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
-    #[inline]
-    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buffer)
-    }
-
     /// Accepted without effect: see the head of this file.
     pub(crate) fn set_nodelay(&self, _: bool) -> io::Result<()> {
         Ok(())
@@ -215,35 +232,17 @@ impl TcpStream {
     pub(crate) fn nodelay(&self) -> io::Result<bool> {
         Ok(false)
     }
-
-    unreachable_options! {
-        set_ttl(u32) -> ();
-        ttl() -> u32;
-    }
 }
 
 /// A stream that is connected, or on its way.
 pub(crate) fn tcp_connect(to: SocketAddr) -> io::Result<TcpStream> {
-    let fd = sock::connected(Kind::Stream, &to.into())?;
-    Ok(TcpStream(Socket::opened(fd)))
+    sock::connected(Kind::Stream, &to.into()).map(Socket::opened)
 }
 
-socket_type!(TcpListener, datagrams: false);
-
-impl TcpListener {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    unreachable_options! {
-        set_ttl(u32) -> ();
-        ttl() -> u32;
-    }
-}
+socket_type!(TcpListener, Listener, SocketAddr, Listener);
 
 pub(crate) fn tcp_bind(at: SocketAddr) -> io::Result<TcpListener> {
-    let fd = sock::listening(&at.into())?;
-    Ok(TcpListener(Socket::opened(fd)))
+    sock::listening(&at.into()).map(Socket::opened)
 }
 
 /// The next connection that is still one: WasmEdge (0.14 to 0.17) also hands out those that the
@@ -254,22 +253,14 @@ pub(crate) fn tcp_accept(listener: &TcpListener) -> io::Result<(TcpStream, Socke
         let fd = sock::accept(listener.as_fd())?;
         match sock::origin(fd.as_fd()) {
             Err(error) if error.raw_os_error() == NOTCONN => {}
-            origin => return Ok((TcpStream(Socket::opened(fd)), origin?.ip()?)),
+            origin => return Ok((Socket::opened(fd), origin?.ip()?)),
         }
     }
 }
 
-socket_type!(UdpSocket, datagrams: true);
+socket_type!(UdpSocket, Datagram, SocketAddr, Datagrams);
 
 impl UdpSocket {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.0.local_addr()
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        self.0.peer_addr()
-    }
-
     pub(crate) fn connect(&self, to: SocketAddr) -> io::Result<()> {
         sock::connect(self.as_fd(), &to.into())
     }
@@ -279,76 +270,19 @@ impl UdpSocket {
         sock::send_to(self.as_fd(), bytes, &to.into())
     }
 
-    #[inline]
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes)
-    }
-
-    #[inline]
-    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = sock::recv_from(self.as_fd(), buffer, TAKE)?;
-        Ok((length, from.ip()?))
-    }
-
-    #[inline]
-    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(buffer)
-    }
-
-    pub(crate) fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = sock::recv_from(self.as_fd(), buffer, PEEK)?;
-        Ok((length, from.ip()?))
-    }
-
-    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.peek(buffer)
-    }
-
     pub(crate) fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        sock::set_flag(self.as_fd(), Flag::Broadcast, on)
+        set_option(self, BROADCAST, [on.into()])
     }
 
     pub(crate) fn broadcast(&self) -> io::Result<bool> {
-        sock::flag(self.as_fd(), Flag::Broadcast)
-    }
-
-    unreachable_options! {
-        set_multicast_loop_v4(bool) -> ();
-        multicast_loop_v4() -> bool;
-        set_multicast_ttl_v4(u32) -> ();
-        multicast_ttl_v4() -> u32;
-        set_multicast_loop_v6(bool) -> ();
-        multicast_loop_v6() -> bool;
-        set_ttl(u32) -> ();
-        ttl() -> u32;
-        join_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
-        join_multicast_v6(&Ipv6Addr, u32) -> ();
-        leave_multicast_v4(&Ipv4Addr, &Ipv4Addr) -> ();
-        leave_multicast_v6(&Ipv6Addr, u32) -> ();
+        option(self, BROADCAST).map(|[on]| on != 0)
     }
 }
 
 pub(crate) fn udp_bind(at: SocketAddr) -> io::Result<UdpSocket> {
-    let fd = sock::bound(Kind::Datagram, &at.into())?;
-    Ok(UdpSocket(Socket::opened(fd)))
+    sock::bound(Kind::Datagram, &at.into()).map(Socket::opened)
 }
 
 pub(crate) fn udp_only_v6(_: &UdpSocket) -> io::Result<bool> {
     no_option("only_v6")
-}
-
-pub(crate) fn buffer(socket: &impl AsFd, buffer: Buffer) -> io::Result<usize> {
-    sock::buffer(socket.as_fd(), buffer)
-}
-
-pub(crate) fn set_buffer(socket: &impl AsFd, buffer: Buffer, bytes: usize) -> io::Result<()> {
-    sock::set_buffer(socket.as_fd(), buffer, bytes)
-}
-
-pub(crate) fn linger(socket: &TcpStream) -> io::Result<Option<Duration>> {
-    sock::linger(socket.as_fd())
-}
-
-pub(crate) fn set_linger(socket: &TcpStream, time: Option<Duration>) -> io::Result<()> {
-    sock::set_linger(socket.as_fd(), time)
 }

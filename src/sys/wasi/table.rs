@@ -1,14 +1,9 @@
-//! The subscription table: every registered source, kept as the list that the host is handed.
-//!
-//! [`Table::list`] *is* the wire format. `poll_oneoff` takes the whole list with each call and
-//! forgets it, so the list is never built: a row is pushed when a direction is armed, and leaves
-//! by `swap_remove` when its event is delivered; both cost the same with ten rows or ten thousand.
-//! Row 0 is kept for what ends a wait by itself (a clock, or the spare socket), so that the list
-//! with and without it are two slices of one array.
+//! The subscription table: every registered source, and its rows in the list for the host.
 //!
 //! Words: a *source* is a descriptor with a token and an interest, and owns a *slot*; a *row* is a
-//! subscription, one per source and direction. A direction is *armed* (its row is in the list),
-//! *disarmed* (it is not) or *parked* (it is not, and comes back after a pause).
+//! subscription, one per source and direction. A direction is *armed* (its row is in the list, which
+//! is [`Rows`]), *disarmed* (it is not) or *parked* (it is not, and comes back after a pause). All of
+//! this costs the same with ten rows or ten thousand.
 //!
 //! The host returns with each event the number that its row carried: generation, slot, direction.
 //! A slot that is used again has a newer generation, so an event of its former owner finds nobody.
@@ -21,8 +16,8 @@ use std::hash::BuildHasherDefault;
 
 use wasi::Fd;
 
-use super::row::{FdHasher, Key};
-use super::rows::{PARKED, Rows};
+use super::row::{FdHasher, Key, Role};
+use super::rows::{PARKED, Rows, make_room};
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::{Direction, Outcome};
@@ -92,12 +87,11 @@ impl Table {
     }
 
     /// Adds a source with every row of `interest` armed; `None` where its descriptor is in here
-    /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20). For
-    /// `datagrams` see [`Table::report_silent`].
+    /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20).
     pub(super) fn insert(
         &mut self,
         fd: Fd,
-        datagrams: bool,
+        role: Role,
         token: Token,
         interest: Interest,
     ) -> Option<Key> {
@@ -107,16 +101,17 @@ impl Table {
         let slot = match self.free.pop() {
             Some(slot) => slot,
             None => {
+                make_room(&mut self.slots);
                 self.slots.push(Slot::empty());
                 self.slots.len() as u32 - 1
             }
         };
         self.by_fd.insert(fd, slot);
-        self.rows.renew(slot);
+        self.rows.renew(slot, role == Role::Listener);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
-        entry.datagrams = datagrams;
-        self.datagrams += usize::from(datagrams);
+        entry.datagrams = role == Role::Datagrams;
+        self.datagrams += usize::from(entry.datagrams);
         entry.futile = [0; 2];
         entry.drained = 0;
         let generation = entry.generation;

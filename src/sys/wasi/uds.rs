@@ -11,8 +11,8 @@ use std::os::fd::AsFd;
 use std::os::wasi::ffi::OsStrExt;
 use std::path::Path;
 
-use super::abi::sock::{self, Address, Family, Kind, TAKE};
-use super::socket::{Socket, byte_stream, socket_type};
+use super::abi::sock::{self, Address, Family, Kind};
+use super::socket::{Socket, Told, socket_type};
 use crate::error::{ErrorKind, error};
 
 /// The address of a Unix socket: a path of the host, or nothing.
@@ -57,36 +57,29 @@ impl SocketAddr {
         self.0.path().iter().all(|&byte| byte == 0)
     }
 
-    fn unnamed() -> SocketAddr {
-        SocketAddr(Address::unix(&[]))
-    }
-
-    /// An address that the host told for a socket that should be a Unix one.
-    fn told(address: Address) -> io::Result<SocketAddr> {
-        if address.is_unix() {
-            Ok(SocketAddr(address))
-        } else {
-            let what = "the descriptor is not a Unix socket";
-            Err(error(
-                ErrorKind::InvalidInput,
-                what,
-                "use the type of its family",
-            ))
-        }
-    }
-
     /// The address for a call that needs a name.
     fn named(&self) -> io::Result<&Address> {
         if self.is_unnamed() {
-            let what = "the address has no name";
-            Err(error(
-                ErrorKind::InvalidInput,
-                what,
-                "make one by `from_pathname`",
-            ))
-        } else {
-            Ok(&self.0)
+            let (what, advice) = ("the address has no name", "make one by `from_pathname`");
+            return Err(error(ErrorKind::InvalidInput, what, advice));
         }
+        Ok(&self.0)
+    }
+}
+
+impl Told for SocketAddr {
+    fn told(address: Address) -> io::Result<SocketAddr> {
+        if !address.is_unix() {
+            let what = "the descriptor is not a Unix socket";
+            let advice = "use the type of its family";
+            return Err(error(ErrorKind::InvalidInput, what, advice));
+        }
+        Ok(SocketAddr(address))
+    }
+
+    /// The path is what counts: the family is garbage where there is none.
+    fn sender(address: Address) -> io::Result<SocketAddr> {
+        Ok(SocketAddr(Address::unix(address.path())))
     }
 }
 
@@ -100,47 +93,20 @@ impl fmt::Debug for SocketAddr {
     }
 }
 
-socket_type!(UnixStream, datagrams: false);
-byte_stream!(UnixStream);
+socket_type!(UnixStream, Stream, SocketAddr, Stream);
 
-impl UnixStream {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        SocketAddr::told(sock::local_addr(self.as_fd())?)
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        SocketAddr::told(sock::peer_addr(self.as_fd())?)
-    }
-}
-
-pub(crate) fn stream_connect(path: &Path) -> io::Result<UnixStream> {
-    stream_connect_addr(&SocketAddr::from_pathname(path)?)
-}
-
-pub(crate) fn stream_connect_addr(to: &SocketAddr) -> io::Result<UnixStream> {
-    let fd = sock::connected(Kind::Stream, to.named()?)?;
-    Ok(UnixStream(Socket::opened(fd)))
+pub(crate) fn stream_connect(to: &SocketAddr) -> io::Result<UnixStream> {
+    sock::connected(Kind::Stream, to.named()?).map(Socket::opened)
 }
 
 pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
     no_pair()
 }
 
-socket_type!(UnixListener, datagrams: false);
+socket_type!(UnixListener, Listener, SocketAddr, Listener);
 
-impl UnixListener {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        SocketAddr::told(sock::local_addr(self.as_fd())?)
-    }
-}
-
-pub(crate) fn listener_bind(path: &Path) -> io::Result<UnixListener> {
-    listener_bind_addr(&SocketAddr::from_pathname(path)?)
-}
-
-pub(crate) fn listener_bind_addr(at: &SocketAddr) -> io::Result<UnixListener> {
-    let fd = sock::listening(at.named()?)?;
-    Ok(UnixListener(Socket::opened(fd)))
+pub(crate) fn listener_bind(at: &SocketAddr) -> io::Result<UnixListener> {
+    sock::listening(at.named()?).map(Socket::opened)
 }
 
 /// The next connection. One whose address cannot be told is one all the same: what its peer has
@@ -149,63 +115,29 @@ pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketA
     let fd = sock::accept(listener.as_fd())?;
     let from = match sock::origin(fd.as_fd()) {
         Ok(address) if address.is_unix() => SocketAddr(address),
-        _ => SocketAddr::unnamed(),
+        _ => SocketAddr(Address::unix(&[])),
     };
-    Ok((UnixStream(Socket::opened(fd)), from))
+    Ok((Socket::opened(fd), from))
 }
 
-socket_type!(UnixDatagram, datagrams: true);
+socket_type!(UnixDatagram, Datagram, SocketAddr, Datagrams);
 
 impl UnixDatagram {
-    pub(crate) fn local_addr(&self) -> io::Result<SocketAddr> {
-        SocketAddr::told(sock::local_addr(self.as_fd())?)
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<SocketAddr> {
-        SocketAddr::told(sock::peer_addr(self.as_fd())?)
-    }
-
-    pub(crate) fn connect<P: AsRef<Path>>(&self, path: P) -> io::Result<()> {
+    pub(crate) fn connect(&self, path: &Path) -> io::Result<()> {
         sock::connect(self.as_fd(), &SocketAddr::from_pathname(path)?.0)
     }
 
-    pub(crate) fn send_to<P: AsRef<Path>>(&self, bytes: &[u8], path: P) -> io::Result<usize> {
+    pub(crate) fn send_to(&self, bytes: &[u8], path: &Path) -> io::Result<usize> {
         sock::send_to(self.as_fd(), bytes, &SocketAddr::from_pathname(path)?.0)
     }
-
-    #[inline]
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.send(bytes)
-    }
-
-    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        let (length, from) = sock::recv_from(self.as_fd(), buffer, TAKE)?;
-        // The path is what counts: the family is garbage where there is none.
-        Ok((length, SocketAddr(Address::unix(from.path()))))
-    }
-
-    #[inline]
-    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.0.recv(buffer)
-    }
-
-    pub(crate) fn shutdown(&self, how: std::net::Shutdown) -> io::Result<()> {
-        sock::shutdown(self.as_fd(), how)
-    }
 }
 
-pub(crate) fn datagram_bind(path: &Path) -> io::Result<UnixDatagram> {
-    datagram_bind_addr(&SocketAddr::from_pathname(path)?)
-}
-
-pub(crate) fn datagram_bind_addr(at: &SocketAddr) -> io::Result<UnixDatagram> {
-    let fd = sock::bound(Kind::Datagram, at.named()?)?;
-    Ok(UnixDatagram(Socket::opened(fd)))
+pub(crate) fn datagram_bind(at: &SocketAddr) -> io::Result<UnixDatagram> {
+    sock::bound(Kind::Datagram, at.named()?).map(Socket::opened)
 }
 
 pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
-    let fd = sock::open(Family::Unix, Kind::Datagram)?;
-    Ok(UnixDatagram(Socket::opened(fd)))
+    sock::open(Family::Unix, Kind::Datagram).map(Socket::opened)
 }
 
 pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {

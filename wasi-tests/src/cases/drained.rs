@@ -255,6 +255,20 @@ pub(crate) fn peek_in_between() {
         at_once(&mut client, b"told");
         lp.quiet("all has been read");
     }
+    come_up_short(&mut lp, &mut client, &mut server);
+    drop(server);
+    client.arrived(&lp, 0);
+    assert_eq!(client.peek(&mut buffer).unwrap(), 0);
+    assert_eq!(client.read(&mut buffer).unwrap(), 0, "the end was seen");
+}
+
+/// Who has shut reading down reads the end at once.
+pub(crate) fn own_end_in_between() {
+    let mut lp = Loop::new();
+    let (mut client, mut server) = watched::<TcpStream>(&mut lp);
+    come_up_short(&mut lp, &mut client, &mut server);
+    client.shutdown(Shutdown::Read).unwrap();
+    assert_eq!(client.read(&mut [0; 8]).unwrap(), 0);
 }
 
 /// A call of the program's own, by `try_io`, is always made; and what it left of the data is read

@@ -36,6 +36,9 @@ const PAUSE: Duration = Duration::from_millis(20);
 const MOST: usize = 256;
 const LEAST: usize = 96;
 
+/// How many rounds a guest warms up, and is watched then.
+const ROUNDS: &str = "500";
+
 /// All send and are answered, twice or for [`LONG`], and then rest.
 pub fn at_once(setting: &Setting) -> Result<Outcome> {
     with_descriptors(|| {
@@ -138,6 +141,19 @@ pub fn memory(setting: &Setting) -> Result<Outcome> {
             ensure!(heap <= most, "it keeps {each:.1} bytes, more than {MOST}");
             Ok(())
         })
+    })
+}
+
+/// How often a warm guest has asked for memory after many rounds of a server's work: never.
+pub fn steady(setting: &Setting) -> Result<Outcome> {
+    let args = ["--release", "--package", "wasi-tests", "--bin", "steady"];
+    let modules = guest::build_quietly(&setting.toolchain, &args)?;
+    let wasm = guest::module(&modules, "steady")?;
+    on_each_host(setting, |host| {
+        let mut command = host.command(&host.compiled(wasm)?, &Rights::default());
+        let printed = process::quiet(command.arg(ROUNDS))?;
+        ensure!(printed.trim() == "allocations 0", "it has made {printed}");
+        Ok(())
     })
 }
 

@@ -60,6 +60,10 @@ pub const CHECKS: &[Check] = &[
         name: "memory of an idle connection",
         run: crowd::memory,
     },
+    Check {
+        name: "no memory is asked for in a steady state",
+        run: crowd::steady,
+    },
 ];
 
 /// Runs a scenario with a fresh guest on each host.

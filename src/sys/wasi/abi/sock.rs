@@ -126,14 +126,11 @@ impl From<SocketAddr> for Address {
 
 // std's slices for gathering and scattering are the host's own, so a list of them goes as it is.
 const _: () = {
-    assert!(size_of::<IoSlice>() == size_of::<Ciovec>());
-    assert!(align_of::<IoSlice>() == align_of::<Ciovec>());
-    assert!(size_of::<IoSliceMut>() == size_of::<Iovec>());
-    assert!(align_of::<IoSliceMut>() == align_of::<Iovec>());
-    assert!(size_of::<Iovec>() == 8 && offset_of!(Iovec, buf) == 0);
-    assert!(offset_of!(Iovec, buf_len) == 4);
-    assert!(size_of::<Ciovec>() == 8 && offset_of!(Ciovec, buf) == 0);
-    assert!(offset_of!(Ciovec, buf_len) == 4);
+    assert!(size_of::<IoSlice>() == 8 && align_of::<IoSlice>() == align_of::<Ciovec>());
+    assert!(size_of::<IoSliceMut>() == 8 && align_of::<IoSliceMut>() == align_of::<Iovec>());
+    assert!(size_of::<Iovec>() == 8 && size_of::<Ciovec>() == 8);
+    assert!(offset_of!(Iovec, buf) == 0 && offset_of!(Iovec, buf_len) == 4);
+    assert!(offset_of!(Ciovec, buf) == 0 && offset_of!(Ciovec, buf_len) == 4);
 };
 
 fn raw(fd: BorrowedFd<'_>) -> Fd {

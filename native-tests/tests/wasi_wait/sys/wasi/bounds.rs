@@ -45,7 +45,7 @@ fn assert_shown(program: &mut Program, cold: usize, mut turn: impl FnMut(&mut Pr
             break;
         }
     }
-    let (unseen, unasked) = program.machine().worst;
+    let (unseen, unasked) = program.machine().worst();
     assert!(frozen || unseen <= time + longest, "{unseen} ns of {time}");
     assert!((1..=waits).contains(&unasked), "{unasked} waits of {waits}");
 }

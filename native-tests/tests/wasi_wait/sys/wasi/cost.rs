@@ -229,12 +229,27 @@ impl Machine {
         assert_ne!(source.call, self.call, "{fd} is there twice: errno 20");
         source.stays = source.call + 1 == self.call;
         source.call = self.call;
+        let source = *source;
         if source.watched {
-            let (time, wait) = source.seen;
-            self.worst.0 = self.worst.0.max(now - time);
-            self.worst.1 = self.worst.1.max(self.waits - wait);
+            self.note_gap(source, now);
         }
-        *source
+        source
+    }
+
+    fn note_gap(&mut self, source: Source, now: u64) {
+        let (time, wait) = source.seen;
+        self.worst.0 = self.worst.0.max(now - time);
+        self.worst.1 = self.worst.1.max(self.waits - wait);
+    }
+
+    /// The longest that a watched row was not handed over, those that wait still included.
+    pub fn worst(&mut self) -> (u64, u64) {
+        for at in 0..self.sources.len() {
+            if self.sources[at].watched {
+                self.note_gap(self.sources[at], self.time);
+            }
+        }
+        self.worst
     }
 
     /// The work of all calls since the last time this was asked.

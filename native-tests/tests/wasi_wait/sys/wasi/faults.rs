@@ -188,6 +188,20 @@ fn silent_writer_does_not_spin() {
     assert!(bench.world(|world| world.now) <= 1_020_000_000);
 }
 
+/// The same beside many idle rows, each of which costs the host something in each of the calls: the
+/// pauses grow with them.
+#[test]
+fn silent_writer_among_many_is_cheap() {
+    let mut bench = Bench::new();
+    (1_000..2_000).for_each(|fd| drop(bench.add(fd, READ)));
+    bench.add(3, WRITE);
+    bench.world(|world| world.silent_writer = Some(3));
+    assert_eq!(bench.wait(Some(SECOND)), []);
+    let calls = bench.calls().len();
+    assert!(calls <= 44, "{calls} calls in 20 pauses of 50 ms");
+    assert_eq!(bench.world(|world| world.now), 1_000_000_000);
+}
+
 /// A pending error that matches no row is found by letting the readers of datagrams look; others
 /// are not disturbed.
 #[test]

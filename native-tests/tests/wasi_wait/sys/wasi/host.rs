@@ -11,7 +11,7 @@ use wasi::{
     EVENTTYPE_FD_WRITE, Errno, EventFdReadwrite, Fd, Subscription,
 };
 
-use super::row::Key;
+use super::row::{Key, Role};
 use super::wait::{Host, Waiter};
 use crate::ready::Ready;
 use crate::{Interest, Token};
@@ -172,7 +172,7 @@ pub fn event(userdata: u64, error: Errno) -> wasi::Event {
     }
 }
 
-/// Every row of this kind says that it is watched already.
+/// Every row of this role says that it is watched already.
 pub fn still_watched(userdata: u64) -> wasi::Event {
     event(userdata, ERRNO_EXIST)
 }
@@ -202,17 +202,17 @@ impl Bench {
 
     /// A stream.
     pub fn add(&mut self, fd: Fd, interest: Interest) -> Key {
-        self.insert(fd, false, interest)
+        self.insert(fd, Role::Stream, interest)
     }
 
     /// A socket that takes datagrams.
     pub fn add_datagrams(&mut self, fd: Fd, interest: Interest) -> Key {
-        self.insert(fd, true, interest)
+        self.insert(fd, Role::Datagrams, interest)
     }
 
-    fn insert(&mut self, fd: Fd, datagrams: bool, interest: Interest) -> Key {
+    fn insert(&mut self, fd: Fd, role: Role, interest: Interest) -> Key {
         let token = Token(fd as usize);
-        let key = self.waiter.table.insert(fd, datagrams, token, interest);
+        let key = self.waiter.table.insert(fd, role, token, interest);
         key.expect("no descriptor is added twice")
     }
 

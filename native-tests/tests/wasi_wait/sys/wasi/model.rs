@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use wasi::{Fd, Subscription};
 
 use super::host::{Row, decode};
-use super::row::{FIRST, First, Key};
+use super::row::{FIRST, First, Key, Role};
 use super::table::{Delivery, Table};
 use crate::event::Event;
 use crate::ready::Ready;
@@ -145,7 +145,12 @@ impl Bench {
     fn insert(&mut self, fd: Fd, interest: Interest, datagrams: bool) {
         let token = self.next_token();
         let taken = self.living().any(|(_, source)| source.fd == fd);
-        let key = self.table.insert(fd, datagrams, token, interest);
+        let role = if datagrams {
+            Role::Datagrams
+        } else {
+            Role::Stream
+        };
+        let key = self.table.insert(fd, role, token, interest);
         assert_eq!(key.is_none(), taken, "a descriptor is in the table once");
         if let Some(key) = key {
             assert!(
@@ -341,8 +346,7 @@ impl Bench {
                 .collect::<BTreeSet<_>>()
         };
         assert_eq!(seen, state(State::Armed));
-        let may_be_silent =
-            |source: &Source| source.datagrams || source.states[1] == State::Armed;
+        let may_be_silent = |source: &Source| source.datagrams || source.states[1] == State::Armed;
         let suspects = self.living().filter(|(_, source)| may_be_silent(source));
         assert_eq!(self.table.has_suspects(), suspects.count() > 0);
         let parked = !state(State::Parked).is_empty();

@@ -1,10 +1,10 @@
 //! What a wait costs, in the host's work, against what it would have cost with hindsight.
 //!
 //! Who knew which row is next and when it fires would hand over the hot ones alone, or everything.
-//! To hand over everything has a price: that all cold rows enter the host's set, and leave it again.
-//! To hand over the hot ones alone costs next to nothing, but time passes in which nobody looks at
-//! the others, so that a wait may spend on them as much as it has slept: who hires for longer
-//! than the price of buying has paid twice the least that was possible, and never more.
+//! To hand over everything has a price: all cold rows enter the host's set, and leave it again. To
+//! hand over the hot ones alone costs next to nothing, but time passes in which nobody looks at the
+//! others, so that a wait may spend on them as much as it has slept: who hires for longer than the
+//! price of buying has paid twice the least that was possible, and never more.
 
 use super::cost::{Costs, WASMEDGE};
 use super::program::Program;
@@ -46,12 +46,12 @@ fn bill(program: &mut Program, fd: usize, hot: usize, after: u64) -> Bill {
 }
 
 /// A wait whose event is that of a hot row works, beside what the hot rows cost, for no more than
-/// twice the time that it waited, and twice the price of everything, and 0.6 ms; where the event
+/// twice the time that it waited, and twice the price of everything, and 0.2 ms; where the event
 /// is that of a cold row, which only a look at it could find, the same, and it is late by no more.
 /// Where all costs three times what was expected, it is two and a half times.
 #[test]
 fn wait_costs_at_most_twice_the_better_choice() {
-    const MORE: u64 = 600_000;
+    const MORE: u64 = 200_000;
     for (hot, cold) in [(1, 30), (1, 100), (16, 1_000), (300, 330)] {
         for (costs, halves) in Costs::all().into_iter().zip([4, 4, 5]) {
             let mut program = Program::settled(costs, hot + 1, hot, cold);
@@ -120,7 +120,7 @@ fn requests_cost_at_most_twice_the_better_choice() {
         for gap in gaps.take_while(|gap| *gap <= 2_000_000_000) {
             let (work, calls) = rate(cold, gap);
             let alone = WASMEDGE.staying(1) + WASMEDGE.spare;
-            let most = if gap < 160_000 {
+            let most = if gap < 60_000 {
                 alone + WASMEDGE.clock + gap / 10
             } else {
                 alone + 2 * all.min(gap) + 40_000

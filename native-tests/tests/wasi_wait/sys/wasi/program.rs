@@ -8,7 +8,7 @@ use wasi::Fd;
 
 use super::cost::{Costs, Machine, NEVER, Simulated};
 use super::host::READ;
-use super::row::Key;
+use super::row::{Key, Role};
 use super::wait::Waiter;
 use crate::Token;
 use crate::event::Event;
@@ -58,7 +58,7 @@ impl Program {
     /// Adds again what was removed.
     pub fn insert(&mut self, fd: usize) {
         let table = &mut self.waiter.table;
-        let key = table.insert(fd as Fd, false, Token(fd), READ);
+        let key = table.insert(fd as Fd, Role::Stream, Token(fd), READ);
         self.keys[fd] = key.expect("it was removed");
         self.watch(fd);
     }

@@ -44,7 +44,7 @@ struct Bench {
 impl Bench {
     fn new() -> Bench {
         let mut rows = Rows::new();
-        (0..SLOTS).for_each(|slot| rows.renew(slot));
+        (0..SLOTS).for_each(|slot| rows.renew(slot, false));
         Bench {
             rows,
             model: Model::default(),
@@ -232,4 +232,30 @@ proptest! {
             bench.check();
         }
     }
+}
+
+/// A listener is asked for in every wait, however long nobody has come and whatever else is there:
+/// its neighbours cool down, it does not.
+#[test]
+fn listeners_stay_hot() {
+    let mut rows = Rows::new();
+    let key = |slot| Key {
+        slot,
+        generation: 0,
+    };
+    for slot in 0..100 {
+        rows.renew(slot, slot == 7);
+        rows.arm(key(slot), slot, Direction::Read);
+    }
+    rows.renew(100, false);
+    for _ in 0..4_000 {
+        // One source is active, so that epochs end.
+        rows.arm(key(100), 100, Direction::Read);
+        rows.cool();
+        rows.disarm(100, Direction::Read);
+    }
+    assert_eq!(rows.cold(), 99);
+    rows.show(0);
+    let hot: Vec<_> = rows.prefix(None).iter().map(|row| row.userdata).collect();
+    assert_eq!(hot, [key(7).pack(Direction::Read)]);
 }

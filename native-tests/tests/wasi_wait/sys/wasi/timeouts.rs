@@ -119,6 +119,24 @@ fn slow_program_makes_few_calls() {
     }
 }
 
+/// Rows that were all registered or active at once, and are silent since, are soon cold: how many
+/// waits that takes does not grow with their number.
+#[test]
+fn silent_rows_cool_down() {
+    for rows in [100, 1_000, 4_000] {
+        let mut program = Program::new(WASMEDGE, rows);
+        for _ in 0..rows {
+            program.add();
+        }
+        program.ready_in(0, 0);
+        let took = (0..).find(|_| {
+            program.serve(None, 0);
+            program.waiter.table.rows.cold() >= rows - 1
+        });
+        assert!(took < Some(400), "{rows} rows: {took:?} waits");
+    }
+}
+
 /// Once warm, a wait allocates nothing, whatever it hands over and tells, and nor do rows that
 /// come, go, fire and change.
 #[test]

@@ -4,20 +4,19 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
 
 use wasi::Riflags;
 
 use super::super::cvt;
 use super::{Address, Family, Kind, raw, set_nonblocking};
 use crate::error::{ErrorKind, error};
-use crate::sys::Buffer;
 
-/// An option whose value is an `int`.
-#[derive(Copy, Clone)]
-pub(crate) enum Flag {
-    Broadcast,
-}
+// The options, by the names that an error calls them.
+pub(crate) const ERROR: &str = "take_error";
+pub(crate) const BROADCAST: &str = "a socket's broadcast flag";
+pub(crate) const SEND_BUFFER: &str = "a socket's buffer size";
+pub(crate) const RECEIVE_BUFFER: &str = SEND_BUFFER;
+pub(crate) const LINGER: &str = "a socket's linger time";
 
 #[cold]
 fn missing<T>(call: &'static str) -> io::Result<T> {
@@ -86,30 +85,14 @@ pub(crate) fn send_to(_: BorrowedFd<'_>, _: &[u8], _: &Address) -> io::Result<us
     missing("send_to")
 }
 
-pub(crate) fn take_error(_: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
-    missing("take_error")
+pub(crate) fn option<const N: usize>(_: &impl AsFd, name: &'static str) -> io::Result<[i32; N]> {
+    missing(name)
 }
 
-pub(crate) fn flag(_: BorrowedFd<'_>, _: Flag) -> io::Result<bool> {
-    missing("broadcast")
-}
-
-pub(crate) fn set_flag(_: BorrowedFd<'_>, _: Flag, _: bool) -> io::Result<()> {
-    missing("set_broadcast")
-}
-
-pub(crate) fn buffer(_: BorrowedFd<'_>, _: Buffer) -> io::Result<usize> {
-    missing("a socket's buffer size")
-}
-
-pub(crate) fn set_buffer(_: BorrowedFd<'_>, _: Buffer, _: usize) -> io::Result<()> {
-    missing("a socket's buffer size")
-}
-
-pub(crate) fn linger(_: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
-    missing("linger")
-}
-
-pub(crate) fn set_linger(_: BorrowedFd<'_>, _: Option<Duration>) -> io::Result<()> {
-    missing("set_linger")
+pub(crate) fn set_option<const N: usize>(
+    _: &impl AsFd,
+    name: &'static str,
+    _: [i32; N],
+) -> io::Result<()> {
+    missing(name)
 }

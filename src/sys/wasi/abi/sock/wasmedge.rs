@@ -8,13 +8,11 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::time::Duration;
 
 use wasi::{Ciovec, Fd, Iovec, Riflags, Size};
 
 use super::{Address, Family, Kind, Storage, raw, set_nonblocking};
 use crate::error::{ErrorKind, error};
-use crate::sys::Buffer;
 
 // An address is passed as a pointer to its pointer and length, which is what an iovec is: the
 // host reads from a `Ciovec` and writes through an `Iovec`. Every answer is an errno.
@@ -58,15 +56,13 @@ const BACKLOG: u32 = 1024;
 const INPROGRESS: i32 = wasi::ERRNO_INPROGRESS.raw() as i32;
 const NOSYS: i32 = wasi::ERRNO_NOSYS.raw() as i32;
 
-/// An option whose value is an `int`, by the host's numbers.
-#[derive(Copy, Clone)]
-pub(crate) enum Flag {
-    ReuseAddress = 0,
-    Broadcast = 4,
-}
-
-const ERROR: u32 = 2;
-const LINGER: u32 = 9;
+// The options, by the host's numbers: each is one `int`, only linger two, on or off and seconds.
+const REUSE_ADDRESS: u32 = 0;
+pub(crate) const ERROR: u32 = 2;
+pub(crate) const BROADCAST: u32 = 4;
+pub(crate) const SEND_BUFFER: u32 = 5;
+pub(crate) const RECEIVE_BUFFER: u32 = 6;
+pub(crate) const LINGER: u32 = 9;
 
 fn cvt(errno: i32) -> io::Result<()> {
     match errno {
@@ -123,7 +119,7 @@ pub(crate) fn bound(kind: Kind, at: &Address) -> io::Result<OwnedFd> {
 pub(crate) fn listening(at: &Address) -> io::Result<OwnedFd> {
     let fd = open(at.family(), Kind::Stream)?;
     if !at.is_unix() {
-        set_flag(fd.as_fd(), Flag::ReuseAddress, true)?;
+        set_option(&fd, REUSE_ADDRESS, [1])?;
     }
     bind(fd.as_fd(), at)?;
     // SAFETY: no pointers.
@@ -224,61 +220,26 @@ pub(crate) fn send_to(fd: BorrowedFd<'_>, bytes: &[u8], to: &Address) -> io::Res
     Ok(length)
 }
 
-/// The error that the socket has met by itself, which is then forgotten.
-pub(crate) fn take_error(fd: BorrowedFd<'_>) -> io::Result<Option<io::Error>> {
-    let [errno] = option(fd, ERROR)?;
-    Ok((errno != 0).then(|| io::Error::from_raw_os_error(errno)))
-}
-
-pub(crate) fn flag(fd: BorrowedFd<'_>, flag: Flag) -> io::Result<bool> {
-    option(fd, flag as u32).map(|[value]| value != 0)
-}
-
-pub(crate) fn set_flag(fd: BorrowedFd<'_>, flag: Flag, on: bool) -> io::Result<()> {
-    set_option(fd, flag as u32, [i32::from(on)])
-}
-
-pub(crate) fn buffer(fd: BorrowedFd<'_>, buffer: Buffer) -> io::Result<usize> {
-    option(fd, size_option(buffer)).map(|[size]| size as usize)
-}
-
-pub(crate) fn set_buffer(fd: BorrowedFd<'_>, buffer: Buffer, bytes: usize) -> io::Result<()> {
-    let size = i32::try_from(bytes).unwrap_or(i32::MAX);
-    set_option(fd, size_option(buffer), [size])
-}
-
-fn size_option(buffer: Buffer) -> u32 {
-    match buffer {
-        Buffer::Send => 5,
-        Buffer::Receive => 6,
-    }
-}
-
-pub(crate) fn linger(fd: BorrowedFd<'_>) -> io::Result<Option<Duration>> {
-    let [on, seconds] = option(fd, LINGER)?;
-    Ok((on != 0).then(|| Duration::from_secs(seconds as u64)))
-}
-
-pub(crate) fn set_linger(fd: BorrowedFd<'_>, time: Option<Duration>) -> io::Result<()> {
-    let seconds = time.map_or(0, |time| i32::try_from(time.as_secs()).unwrap_or(i32::MAX));
-    set_option(fd, LINGER, [i32::from(time.is_some()), seconds])
-}
-
-/// An option of one `int`, or of two. With a size below 4, WasmEdge (0.14 to 0.17) aborts when it
-/// is asked for the error.
-fn option<const N: usize>(fd: BorrowedFd<'_>, name: u32) -> io::Result<[i32; N]> {
+/// What an option is. With a size below 4, WasmEdge (0.14 to 0.17) aborts when it is asked for the
+/// error.
+pub(crate) fn option<const N: usize>(socket: &impl AsFd, name: u32) -> io::Result<[i32; N]> {
     let mut value = [0; N];
     let mut size = size_of_val(&value) as u32;
-    let to = value.as_mut_ptr().cast();
+    let (fd, to) = (raw(socket.as_fd()), value.as_mut_ptr().cast());
     // SAFETY: the host writes at most `size` bytes, which is what `value` has, and the size.
-    cvt(unsafe { sock_getsockopt(raw(fd), SOCKET, name, to, &mut size) })?;
+    cvt(unsafe { sock_getsockopt(fd, SOCKET, name, to, &mut size) })?;
     Ok(value)
 }
 
-fn set_option<const N: usize>(fd: BorrowedFd<'_>, name: u32, value: [i32; N]) -> io::Result<()> {
+pub(crate) fn set_option<const N: usize>(
+    socket: &impl AsFd,
+    name: u32,
+    value: [i32; N],
+) -> io::Result<()> {
     let size = size_of_val(&value) as u32;
+    let (fd, from) = (raw(socket.as_fd()), value.as_ptr().cast());
     // SAFETY: the host reads `size` bytes, which is what `value` has.
-    cvt(unsafe { sock_setsockopt(raw(fd), SOCKET, name, value.as_ptr().cast(), size) })
+    cvt(unsafe { sock_setsockopt(fd, SOCKET, name, from, size) })
 }
 
 impl Address {
