@@ -4,7 +4,8 @@
 //! waited for and answers what is ready *now*, as long as it is. Mio's model is the opposite: the
 //! queue remembers sources and tells changes. Between the two stand:
 //!
-//! - the [`table`] and its [`rows`], the list in the host's own format, so that a wait builds nothing;
+//! - the [`table`] and its [`rows`], the list in the host's own format, so that a wait builds
+//!   nothing;
 //! - disarming: an event takes its row out of the list, so that it is not told again, and the
 //!   outcome of the next I/O call puts it back (`io_source.rs` has the rule);
 //! - the [`schedule`], which decides how much of the list a call hands over;

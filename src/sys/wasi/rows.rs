@@ -12,11 +12,12 @@
 //! is left, all are unseen again. Row 0 is kept for what ends a wait by itself (a clock, or the
 //! spare socket), so that the list with and without it are two slices of one array.
 //!
-//! A row that is armed is hot. It cools down when it has not been armed again for an epoch, which is
-//! as long as it takes to hand over [`EPOCH`] hot rows, and the active sources to fire [`FIRES`]
-//! times each. Nothing is searched: a wait looks at one hot row in [`GLANCE`]. To come, go, cool down
-//! or be shown takes a row at most three moves of others, which stay in their stretches; so whatever
-//! comes and goes, an unseen row is shown before this sweep ends, and any cold row before the next.
+//! A row that is armed is hot. It cools down when it has not been armed again for an epoch, which
+//! is as long as it takes to hand over [`EPOCH`] hot rows, and the active sources to fire [`FIRES`]
+//! times each. Nothing is searched: a wait looks at one hot row in [`GLANCE`]. To come, go, cool
+//! down or be shown takes a row at most three moves of others, which stay in their stretches; so
+//! whatever comes and goes, an unseen row is shown before this sweep ends, and any cold row before
+//! the next.
 
 use wasi::{Fd, Subscription};
 
@@ -56,7 +57,8 @@ pub(super) struct Rows {
     /// The hot row that is looked at next.
     glance: usize,
     epoch: u16,
-    /// What this epoch has had: hot rows handed over, waits, rows armed, and different ones of them.
+    /// What this epoch has had: hot rows handed over, waits, rows armed, and different ones of
+    /// them.
     shown: usize,
     waits: u32,
     armed: u32,

@@ -1,9 +1,9 @@
 //! The subscription table: every registered source, and its rows in the list for the host.
 //!
 //! Words: a *source* is a descriptor with a token and an interest, and owns a *slot*; a *row* is a
-//! subscription, one per source and direction. A direction is *armed* (its row is in the list, which
-//! is [`Rows`]), *disarmed* (it is not) or *parked* (it is not, and comes back after a pause). All of
-//! this costs the same with ten rows or ten thousand.
+//! subscription, one per source and direction. A direction is *armed* (its row is in the list,
+//! which is [`Rows`]), *disarmed* (it is not) or *parked* (it is not, and comes back after a
+//! pause). All of this costs the same with ten rows or ten thousand.
 //!
 //! The host returns with each event the number that its row carried: generation, slot, direction.
 //! A slot that is used again has a newer generation, so an event of its former owner finds nobody.
