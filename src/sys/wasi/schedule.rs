@@ -102,7 +102,10 @@ impl Schedule {
     /// A wait begins at `now`, with many rows.
     pub(super) fn begin(&mut self, now: u64, rows: &Rows) {
         let elapsed = now.saturating_sub(self.began).max(WAIT);
-        self.credit = (self.credit + elapsed).min(price(rows.cold()) * SHARE);
+        self.credit = self
+            .credit
+            .saturating_add(elapsed)
+            .min(price(rows.cold()) * SHARE);
         self.began = now;
         self.stage = if self.slow { Stage::All } else { Stage::Begin };
     }
