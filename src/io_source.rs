@@ -143,16 +143,9 @@ impl<T: AsSource> event::Source for IoSource<T> {
         }
         // Noted first, so that success has nothing left to do.
         self.registry = r.id;
-        match r.selector.subscribe(self.inner.source(), t, i) {
-            Ok(row) => {
-                self.row = row;
-                Ok(())
-            }
-            Err(error) => {
-                self.registry = 0;
-                Err(error)
-            }
-        }
+        let row = r.selector.subscribe(self.inner.source(), t, i);
+        self.row = row.inspect_err(|_| self.registry = 0)?;
+        Ok(())
     }
 
     #[inline]

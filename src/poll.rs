@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::log::log;
-use crate::sys::{HostSelector, Selector as _};
+use crate::sys::{self, HostSelector, Selector as _};
 use crate::{Events, Interest, Token, event};
 
 /// Waits for sources to become ready.
@@ -75,7 +75,7 @@ impl Poll {
     /// while there are descriptors left: without it a later shortage would end all waiting.
     pub fn new() -> io::Result<Poll> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
-        let selector = HostSelector::new()?;
+        let selector = sys::selector()?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
         Ok(Poll {
             registry: Registry { selector, id },

@@ -11,25 +11,20 @@ use std::fmt::Debug;
 use std::io;
 use std::time::Duration;
 
-use crate::error::no_capacity;
+use crate::error::{ErrorKind, error, no_capacity};
 use crate::event::Event;
 pub(crate) use crate::ready::{Direction, Outcome, Ready};
 use crate::{Interest, Registry, Token};
 
-#[cfg(all(feature = "os-poll", target_os = "wasi"))]
+#[cfg(target_os = "wasi")]
 mod wasi;
-#[cfg(all(feature = "os-poll", target_os = "wasi"))]
+#[cfg(target_os = "wasi")]
 use wasi as imp;
 
-#[cfg(all(feature = "os-poll", unix))]
+#[cfg(unix)]
 mod unix;
-#[cfg(all(feature = "os-poll", unix))]
+#[cfg(unix)]
 use unix as imp;
-
-#[cfg(not(feature = "os-poll"))]
-mod none;
-#[cfg(not(feature = "os-poll"))]
-use none as imp;
 
 // wasip2 has other imports, and threads would wait for the lock that a wait on WASI holds.
 #[cfg(not(any(unix, all(target_env = "p1", not(target_feature = "atomics")))))]
@@ -45,6 +40,15 @@ pub(crate) use imp::{socket, uds};
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
 pub(crate) type HostWaker = imp::Waker;
+
+/// The queue of a new poller. Without `os-poll` the types exist, and this is why there is none.
+pub(crate) fn selector() -> io::Result<HostSelector> {
+    if cfg!(feature = "os-poll") {
+        return HostSelector::new();
+    }
+    let advice = "build mio_wasi with its feature `os-poll`";
+    Err(error(ErrorKind::Unsupported, "Poll::new", advice))
+}
 
 /// A queue of events, shared by a `Poll`, its registries and its wakers.
 pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {

@@ -34,8 +34,9 @@ pub(super) const PARKED: u32 = u32::MAX;
 const EPOCH: usize = 8192;
 /// How often each active source fires in an epoch, on average, before it ends.
 const FIRES: u32 = 4;
-/// It ends after so many waits in any case.
-const WAITS: u32 = 1024;
+/// It ends after so many epochs' worth of rows in any case: in a loop that polls in vain, or whose
+/// sources fire once and are gone.
+const PATIENCE: usize = 64;
 /// One in so many hot rows is looked at in a wait.
 const GLANCE: usize = 4;
 
@@ -57,10 +58,8 @@ pub(super) struct Rows {
     /// The hot row that is looked at next.
     glance: usize,
     epoch: u16,
-    /// What this epoch has had: hot rows handed over, waits, rows armed, and different ones of
-    /// them.
+    /// What this epoch has had: hot rows handed over, rows armed, and different ones of them.
     shown: usize,
-    waits: u32,
     armed: u32,
     active: u32,
 }
@@ -91,7 +90,6 @@ impl Rows {
             glance: 1,
             epoch: 0,
             shown: 0,
-            waits: 0,
             armed: 0,
             active: 0,
         }
@@ -237,12 +235,11 @@ impl Rows {
         if self.list.len() <= FEW {
             return;
         }
-        self.waits += 1;
         self.shown += self.hot;
-        let fired = self.armed >= FIRES * self.active;
-        if self.shown >= EPOCH && fired || self.waits >= WAITS {
+        let fired = self.armed >= FIRES * self.active.max(1);
+        if self.shown >= EPOCH && fired || self.shown >= PATIENCE * EPOCH {
             self.epoch = self.epoch.wrapping_add(1);
-            (self.shown, self.waits, self.armed, self.active) = (0, 0, 0, 0);
+            (self.shown, self.armed, self.active) = (0, 0, 0);
         }
         for _ in 0..=self.hot / GLANCE {
             if self.glance >= self.hot {

@@ -10,7 +10,8 @@
 //!   there were no schedule; the clock is not looked at.
 //! - *A busy loop*: hot rows with the spare socket, which ends the call at once. One part in
 //!   [`SHARE`] of the loop's time goes into looks at cold rows in turn, as credit that grows with
-//!   time. The same holds for waits with a timeout of zero.
+//!   time. The same holds for waits with a timeout of zero; but after one that found nothing, time
+//!   counts [`VAIN`] times.
 //! - *A loop whose hot rows are slow* (they were not ready at once): hot rows with a clock, for
 //!   [`NAP`]; then in turn a slice of [`SLICE`] cold ones as well, so that looks take a quarter of
 //!   the time. When as much time has passed as it costs to hand over everything, that is done: so a
@@ -39,6 +40,9 @@ const ROW: u64 = 2_500;
 /// The share of a busy loop's time that goes into looks at cold rows: one part in so many.
 const SHARE: u64 = 64;
 
+/// Time counts so many times as much after a wait in vain: there is little else to be done.
+const VAIN: u64 = 8;
+
 /// The fewest cold rows that are worth a look, while the hot ones keep the loop busy.
 const LOOK: usize = 8;
 
@@ -58,6 +62,8 @@ pub(super) struct Schedule {
     stage: Stage,
     /// Whether the last wait that handed over everything slept for long.
     slow: bool,
+    /// Whether the last wait found nothing.
+    vain: bool,
     /// When this wait began, by the host's clock.
     began: u64,
     /// The time of which one part in [`SHARE`] may be spent on looks, in nanoseconds.
@@ -102,10 +108,9 @@ impl Schedule {
     /// A wait begins at `now`, with many rows.
     pub(super) fn begin(&mut self, now: u64, rows: &Rows) {
         let elapsed = now.saturating_sub(self.began).max(WAIT);
-        self.credit = self
-            .credit
-            .saturating_add(elapsed)
-            .min(price(rows.cold()) * SHARE);
+        let worth = elapsed.saturating_mul(if self.vain { VAIN } else { 1 });
+        let most = price(rows.cold()) * SHARE;
+        self.credit = self.credit.saturating_add(worth).min(most);
         self.began = now;
         self.stage = if self.slow { Stage::All } else { Stage::Begin };
     }
@@ -155,8 +160,9 @@ impl Schedule {
         rows.min(cold)
     }
 
-    /// The wait is over; `now` is asked if it matters.
-    pub(super) fn end(&mut self, rows: &Rows, now: impl FnOnce() -> u64) {
+    /// The wait is over, perhaps in vain; `now` is asked if it matters.
+    pub(super) fn end(&mut self, vain: bool, rows: &Rows, now: impl FnOnce() -> u64) {
+        self.vain = vain;
         if self.stage == Stage::Tried {
             self.next_rest /= 2;
         }

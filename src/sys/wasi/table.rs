@@ -52,7 +52,7 @@ struct Slot {
     generation: u32,
     token: Token,
     interest: Interest,
-    datagrams: bool,
+    role: Role,
     /// The last wait that reported this source, and where in its output.
     reported: (u64, u32),
     /// The stamp of the wait after which a read came up short, until the next; 0, or `ENDING`.
@@ -110,8 +110,8 @@ impl Table {
         self.rows.renew(slot, role == Role::Listener);
         let entry = &mut self.slots[slot as usize];
         entry.fd = fd;
-        entry.datagrams = role == Role::Datagrams;
-        self.datagrams += usize::from(entry.datagrams);
+        entry.role = role;
+        self.datagrams += usize::from(role == Role::Datagrams);
         entry.futile = [0; 2];
         entry.drained = 0;
         let generation = entry.generation;
@@ -141,7 +141,7 @@ impl Table {
         self.disarm(key, Direction::Read);
         self.disarm(key, Direction::Write);
         self.by_fd.remove(&self.slots[slot].fd);
-        self.datagrams -= usize::from(self.slots[slot].datagrams);
+        self.datagrams -= usize::from(self.slots[slot].role == Role::Datagrams);
         self.slots[slot].generation = key.generation.wrapping_add(1);
         self.free.push(key.slot);
     }
@@ -366,7 +366,7 @@ impl Table {
     fn is_suspect(&self, slot: usize) -> bool {
         let armed = |direction| self.rows.is_armed(slot as u32, direction);
         match [Direction::Read, Direction::Write].map(armed) {
-            [true, false] => self.slots[slot].datagrams,
+            [true, false] => self.slots[slot].role == Role::Datagrams,
             [false, true] => true,
             _ => false,
         }
@@ -385,7 +385,7 @@ impl Slot {
             generation: 0,
             token: Token(0),
             interest: Interest::READABLE,
-            datagrams: false,
+            role: Role::Stream,
             reported: (0, 0),
             drained: 0,
             futile: [0; 2],

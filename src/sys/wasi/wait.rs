@@ -203,7 +203,8 @@ impl<H: Host> Waiter<H> {
             }
             self.patience -= 1;
         }
-        self.schedule.end(&self.table.rows, || self.host.now());
+        let now = || self.host.now();
+        self.schedule.end(out.is_empty(), &self.table.rows, now);
         Ok(())
     }
 
@@ -285,7 +286,14 @@ impl<H: Host> Waiter<H> {
     /// A call without any source: the host lets go of all that it remembers.
     fn heal(&mut self) -> io::Result<()> {
         let clock = [First::Clock(1).row()];
-        self.host.poll(&clock, &mut [NO_EVENT]).map(|_| ())
+        let mut answer = [NO_EVENT];
+        for _ in 0..INTERRUPTIONS {
+            self.host.poll(&clock, &mut answer)?;
+            if answer[0].error != ERRNO_INTR {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Delivers the host's answer as far as there is room.

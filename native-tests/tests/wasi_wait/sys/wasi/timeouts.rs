@@ -137,6 +137,24 @@ fn silent_rows_cool_down() {
     }
 }
 
+/// A program that polls without sleeping does not lose sight of the connection that it is busy with,
+/// however rarely that one is ready: it is told by the first wait after that.
+#[test]
+fn polling_in_vain_keeps_the_active_row_hot() {
+    let mut program = Program::settled(WASMEDGE, 16, 1, 1_000);
+    program.serve(None, 0);
+    for timeout in [ZERO, Some(Duration::from_micros(1))] {
+        for _ in 0..100 {
+            program.read(0, 10_000_000);
+            let ready = program.machine().sources[0].ready;
+            let told = (0..100_000).any(|_| program.wait(timeout) > 0);
+            assert!(told && program.has_told(0, 0));
+            let late = program.machine().time - ready;
+            assert!(late < 3_000_000, "{late} ns late");
+        }
+    }
+}
+
 /// Once warm, a wait allocates nothing, whatever it hands over and tells, and nor do rows that
 /// come, go, fire and change.
 #[test]
