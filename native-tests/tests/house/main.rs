@@ -27,7 +27,6 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/wasi/abi/sock.rs",
     "src/sys/wasi/abi/sock/standard.rs",
     "src/sys/wasi/abi/sock/wasmedge.rs",
-    "src/sys/wasi/socket.rs",
 ];
 /// Where the library may declare foreign functions.
 const EXTERN_FILE: &str = "src/sys/wasi/abi/sock/wasmedge.rs";

@@ -137,8 +137,8 @@ fn silent_rows_cool_down() {
     }
 }
 
-/// A program that polls without sleeping does not lose sight of the connection that it is busy with,
-/// however rarely that one is ready: it is told by the first wait after that.
+/// A program that polls without sleeping does not lose sight of the connection that it is busy
+/// with, however rarely that one is ready: it is told by the first wait after that.
 #[test]
 fn polling_in_vain_keeps_the_active_row_hot() {
     let mut program = Program::settled(WASMEDGE, 16, 1, 1_000);
