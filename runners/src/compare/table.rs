@@ -155,9 +155,9 @@ fn costs(results: &Results) -> Table {
     Table {
         title: "What a request costs",
         note: "Calls of the guest to its host / system calls of the process / allocations of the \
-               server; counted apart from the timed runs. System calls are counted under strace, which \
-               makes a server many times slower: what a guest does for each time span, such as \
-               looking at idle connections, is then spread over fewer requests.",
+               server; counted apart from the timed runs. System calls are counted under strace, \
+               which makes a server many times slower: what a guest does for each time span, such \
+               as looking at idle connections, is then spread over fewer requests.",
         head: head("", false),
         rows: results.workloads.iter().map(row).collect(),
     }
