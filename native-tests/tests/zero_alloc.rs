@@ -2,8 +2,9 @@
 //! wake, not registering and deregistering. The allocator counts by thread, so that neither the
 //! test harness nor another test can disturb a count.
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
+#[path = "common/counting.rs"]
+mod counting;
+
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -15,44 +16,10 @@ use mio::{Events, Interest, Poll, Token, Waker};
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const DEADLINE: Duration = Duration::from_secs(20);
 
-struct Counting;
-
-thread_local! {
-    static COUNT: Cell<usize> = const { Cell::new(0) };
-}
-
-fn count() {
-    COUNT.with(|count| count.set(count.get() + 1));
-}
-
-// SAFETY: every call goes on to the system's allocator unchanged, which keeps the promises. The
-// count neither allocates nor has a destructor, so it can be reached at any time.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.dealloc(memory, layout) }
-    }
-
-    unsafe fn realloc(&self, memory: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count();
-        // SAFETY: the caller's promises are passed on.
-        unsafe { System.realloc(memory, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
-
 fn allocations(work: impl FnOnce()) -> usize {
-    let before = COUNT.with(Cell::get);
+    let before = counting::allocations();
     work();
-    COUNT.with(Cell::get) - before
+    counting::allocations() - before
 }
 
 /// Runs `round` until it is warm, then asserts that it does not allocate.

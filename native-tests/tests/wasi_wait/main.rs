@@ -17,6 +17,7 @@ mod event {
     }
 }
 
+#[path = "../common/counting.rs"]
 mod counting;
 mod sys;
 
