@@ -67,6 +67,8 @@ mod token;
 mod waker;
 
 #[cfg(feature = "net")]
+pub mod handover;
+#[cfg(feature = "net")]
 pub mod net;
 
 #[cfg(all(unix, feature = "os-ext"))]

@@ -2,6 +2,9 @@
 //!
 //! Hosts differ here in which of these types std has as well.
 
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+
 /// What every socket has.
 macro_rules! socket {
     ($name:ident, $socket:ty, $address:ty) => {
@@ -144,6 +147,14 @@ macro_rules! std_socket {
             }
         }
     };
+}
+
+/// A second socket over a descriptor that somebody else closes. It must go before the borrow ends.
+#[allow(unsafe_code)]
+pub(crate) fn second<T: FromRawFd>(fd: BorrowedFd<'_>) -> ManuallyDrop<T> {
+    // SAFETY: the descriptor is open as long as it is borrowed, and what is never dropped does not
+    // close it.
+    ManuallyDrop::new(unsafe { T::from_raw_fd(fd.as_raw_fd()) })
 }
 
 /// What the host cannot count is as much as it can.

@@ -7,7 +7,7 @@
 //! Dropping a socket ends its registration and closes it.
 
 #[macro_use]
-mod forward;
+pub(crate) mod forward;
 mod outcome;
 mod tcp;
 mod udp;

@@ -1,0 +1,3 @@
+//! mio_wasi under Mio's name.
+#![no_std]
+pub use library::*;
