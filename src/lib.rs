@@ -29,7 +29,8 @@
 //! }
 //! ```
 //!
-//! The [guide] tells how such a loop is built so that it lasts.
+//! The [guide] tells how such a loop is built so that it lasts. Programs on tokio have theirs
+//! already, and get their sockets by [`handover`].
 //!
 //! # Hosts
 //!
