@@ -62,7 +62,21 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
         fetch_libc(debian, path)?;
         build(rustc, path, &source)
     })?;
+    forget_guests()?;
     Ok(toolchain(rustc, &folder.path))
+}
+
+/// Cargo takes what was built over an earlier std of this release for current, and rustc then
+/// refuses it (E0463).
+fn forget_guests() -> Result<()> {
+    for place in ["", "compare", "features"] {
+        let guests = project::root().join("target").join(place).join(TARGET);
+        if guests.exists() {
+            let removed = fs::remove_dir_all(&guests);
+            removed.with_context(|| format!("cannot remove {}", guests.display()))?;
+        }
+    }
+    Ok(())
 }
 
 /// Unpacks the source of exactly this release; its folder is the answer.
