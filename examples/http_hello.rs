@@ -10,6 +10,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
@@ -19,6 +20,7 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use mio::handover;
 use tokio::net::TcpListener;
+use tokio::time::sleep;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -30,8 +32,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     println!("try: curl -i http://{address}/");
     println!("try: wrk -t1 -c32 http://{address}/");
     loop {
-        // A server lives through any error of accepting: a full descriptor table passes.
+        // A server lives through any error of accepting. Perhaps there is no descriptor left, and
+        // some connection has to end first.
         let Ok((stream, _peer)) = listener.accept().await else {
+            sleep(Duration::from_millis(20)).await;
             continue;
         };
         tokio::spawn(async move {

@@ -4,6 +4,10 @@
 //! import, and every call of an import becomes a call of that function. The counters are an array
 //! in the module's own memory, exported as `HOST_CALLS`. So every call is seen, also one that
 //! costs the host no system call, and the host need not help.
+//!
+//! A program that has no counters, since it knows nothing of this, can be made to announce each
+//! call instead: the function writes nothing, to standard error, in as many pieces as the call's
+//! number says. That is a system call which only strace sees.
 
 use std::fs;
 use std::iter;
@@ -21,6 +25,18 @@ use crate::imports;
 const ARRAY: &str = "HOST_CALLS";
 const COUNTERS: usize = 64;
 
+/// Where an announcing module has no pieces to write, and what the host says of having written
+/// them: the far end of the stack, which is zero as long as the stack does not overflow.
+const NO_PIECES: i32 = 0;
+const WRITTEN: i32 = 8 * COUNTERS as i32;
+
+/// What is done about each call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    Count,
+    Announce,
+}
+
 /// What the rewriting needs to know of a module.
 #[derive(Default)]
 struct Facts {
@@ -35,18 +51,27 @@ struct Facts {
 /// Rewrites the module `wasm` to a file beside it, and tells the names of the calls in the order of
 /// their counters.
 pub fn rewrite_file(wasm: &Path) -> Result<(PathBuf, Vec<String>)> {
+    rewrite_beside(wasm, "counting.wasm", Deed::Count)
+}
+
+/// The same for a module that announces its calls: the first in one piece, the second in two.
+pub fn announcing_file(wasm: &Path) -> Result<(PathBuf, Vec<String>)> {
+    rewrite_beside(wasm, "announcing.wasm", Deed::Announce)
+}
+
+fn rewrite_beside(wasm: &Path, extension: &str, deed: Deed) -> Result<(PathBuf, Vec<String>)> {
     let module = fs::read(wasm).with_context(|| format!("cannot read {}", wasm.display()))?;
-    let (module, names) = rewrite(&module).context("it cannot be rewritten")?;
-    let counting = wasm.with_extension("counting.wasm");
+    let (module, names) = rewrite(&module, deed).context("it cannot be rewritten")?;
+    let rewritten = wasm.with_extension(extension);
     // Left as it is when it has not changed, so that it need not be compiled anew.
-    if fs::read(&counting).ok().as_ref() != Some(&module) {
-        fs::write(&counting, module).context("cannot write the rewritten guest")?;
+    if fs::read(&rewritten).ok().as_ref() != Some(&module) {
+        fs::write(&rewritten, module).context("cannot write the rewritten guest")?;
     }
-    Ok((counting, names))
+    Ok((rewritten, names))
 }
 
 /// The rewritten module, and the names of the calls in the order of their counters.
-fn rewrite(wasm: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
+fn rewrite(wasm: &[u8], deed: Deed) -> Result<(Vec<u8>, Vec<String>)> {
     let facts = Facts::read(wasm)?;
     let names: Vec<String> = imports::list(wasm)?
         .into_iter()
@@ -77,7 +102,12 @@ fn rewrite(wasm: &[u8]) -> Result<(Vec<u8>, Vec<String>)> {
             Payload::CodeSectionEntry(body) => {
                 bodies.push(facts.redirect(wasm, body)?);
                 if bodies.len() == facts.own as usize {
-                    let counters = (0..facts.imported.len()).map(|call| facts.counter(call));
+                    let announcer = names.iter().position(|name| name == "fd_write");
+                    let counter = |call| match deed {
+                        Deed::Count => facts.wrapper(call, facts.count(call)?),
+                        Deed::Announce => facts.wrapper(call, announce(call, announcer)?),
+                    };
+                    let counters = (0..facts.imported.len()).map(counter);
                     bodies.extend(counters.collect::<Result<Vec<_>>>()?);
                     let bodies = bodies.iter().map(|body| with_size(body));
                     push_section(&mut out, 10, bodies.len(), bodies);
@@ -135,32 +165,12 @@ impl Facts {
         self.imported.len() as u32 + self.own
     }
 
-    /// The function that counts the import `call` and calls it.
-    fn counter(&self, call: usize) -> Result<Vec<u8>> {
-        const I32_CONST: u8 = 0x41;
-        const I32_ADD: u8 = 0x6a;
-        const LOCAL_GET: u8 = 0x20;
-        const CALL: u8 = 0x10;
-        const END: u8 = 0x0b;
-        // Aligned to 4 bytes, offset 0.
-        const I32_LOAD: [u8; 3] = [0x28, 2, 0];
-        const I32_STORE: [u8; 3] = [0x36, 2, 0];
-
+    /// The function that does `deed` and calls the import `call`.
+    fn wrapper(&self, call: usize, deed: Vec<u8>) -> Result<Vec<u8>> {
         let kind = self.imported[call] as usize;
         let kind = self.types.get(kind).context("an import has no type")?;
-        let array = self
-            .array
-            .and_then(|global| self.globals.get(global as usize));
-        let array = array.with_context(|| format!("it does not export {ARRAY}"))?;
-        let place = signed(array + 4 * call as i32);
         let mut body = vec![0];
-        for _ in 0..2 {
-            body.push(I32_CONST);
-            body.extend(&place);
-        }
-        body.extend(I32_LOAD);
-        body.extend([I32_CONST, 1, I32_ADD]);
-        body.extend(I32_STORE);
+        body.extend(deed);
         for parameter in 0..kind.params().len() as u32 {
             body.push(LOCAL_GET);
             body.extend(number(parameter));
@@ -170,6 +180,47 @@ impl Facts {
         body.push(END);
         Ok(body)
     }
+
+    /// What adds one to the counter of the import `call`.
+    fn count(&self, call: usize) -> Result<Vec<u8>> {
+        let array = self
+            .array
+            .and_then(|global| self.globals.get(global as usize));
+        let array = array.with_context(|| format!("it does not export {ARRAY}"))?;
+        let place = array + 4 * call as i32;
+        let mut code = constants([place, place]);
+        code.extend(I32_LOAD);
+        code.extend(constants([1]));
+        code.push(I32_ADD);
+        code.extend(I32_STORE);
+        Ok(code)
+    }
+}
+
+const LOCAL_GET: u8 = 0x20;
+const CALL: u8 = 0x10;
+const DROP: u8 = 0x1a;
+const END: u8 = 0x0b;
+const I32_CONST: u8 = 0x41;
+const I32_ADD: u8 = 0x6a;
+// Aligned to 4 bytes, offset 0.
+const I32_LOAD: [u8; 3] = [0x28, 2, 0];
+const I32_STORE: [u8; 3] = [0x36, 2, 0];
+
+/// What writes nothing in so many pieces as the number of the import `call`, from one on.
+fn announce(call: usize, fd_write: Option<usize>) -> Result<Vec<u8>> {
+    const STANDARD_ERROR: i32 = 2;
+    let fd_write = fd_write.context("it does not import fd_write")?;
+    let mut code = constants([STANDARD_ERROR, NO_PIECES, 1 + call as i32, WRITTEN]);
+    code.push(CALL);
+    code.extend(number(fd_write as u32));
+    code.push(DROP);
+    Ok(code)
+}
+
+fn constants<const N: usize>(values: [i32; N]) -> Vec<u8> {
+    let constant = |value| iter::once(I32_CONST).chain(signed(value));
+    values.into_iter().flat_map(constant).collect()
 }
 
 fn types(section: TypeSectionReader) -> Result<Vec<FuncType>> {
@@ -265,7 +316,7 @@ mod tests {
 
     #[test]
     fn calls_go_through_the_counters() {
-        let (wasm, names) = rewrite(MODULE).unwrap();
+        let (wasm, names) = rewrite(MODULE, Deed::Count).unwrap();
         assert_eq!(names, ["a", "b"]);
         let mut bodies = Vec::new();
         for payload in Parser::new(0).parse_all(&wasm) {
@@ -287,8 +338,18 @@ mod tests {
         let mut wasm = MODULE.to_vec();
         let name = wasm.windows(10).position(|name| name == b"HOST_CALLS");
         wasm[name.unwrap()] = b'X';
-        let error = rewrite(&wasm).unwrap_err().to_string();
+        let error = rewrite(&wasm, Deed::Count).unwrap_err().to_string();
         assert!(error.contains("HOST_CALLS"), "{error}");
+    }
+
+    #[test]
+    fn calls_are_announced_by_number() {
+        let error = rewrite(MODULE, Deed::Announce).unwrap_err();
+        let text = format!("{error:#}");
+        assert!(text.contains("fd_write"), "{text}");
+        // To descriptor 2, from 0 on, two pieces, by import 5.
+        let code = announce(1, Some(5)).unwrap();
+        assert_eq!(code, b"\x41\x02\x41\0\x41\x02\x41\x80\x04\x10\x05\x1a");
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
@@ -61,11 +61,16 @@ impl Host {
         })
     }
 
+    /// Whether it uses compiled code only if it is told to.
+    pub fn must_be_told(&self) -> bool {
+        self.version >= MODE_MUST_BE_NAMED
+    }
+
     /// The command that runs `guest`; the guest's own arguments are still to be added.
     pub fn command(&self, guest: &Path, rights: &Rights) -> Command {
         let mut command = Command::new(&self.program);
         let compiled = guest.extension().is_some_and(|extension| extension == "so");
-        if compiled && self.version >= MODE_MUST_BE_NAMED {
+        if compiled && self.must_be_told() {
             command.arg("--run-mode=aot");
         }
         if rights.af_unix {
@@ -92,24 +97,55 @@ impl Host {
             // WasmEdge chooses the format by the name, and 0.14.1 may refuse its other one.
             bail!("the compiled guest {} must be named .so", so.display());
         }
-        // Another process may be doing the same.
-        let part = so.with_extension(format!("{}.part.so", std::process::id()));
-        let mut compiler = Command::new(&self.program);
-        compiler.arg("compile").arg("--").arg(wasm).arg(&part);
-        process::quiet(&mut compiler)
-            .with_context(|| format!("{self} cannot compile {}", wasm.display()))?;
-        fs::rename(&part, so).with_context(|| format!("cannot write {}", so.display()))
+        self.compile_to(so, wasm, &[])
     }
 
     /// `wasm` compiled for this host, beside it. Made anew only when the module is newer.
     pub fn compiled(&self, wasm: &Path) -> Result<PathBuf> {
-        let so = wasm.with_extension(format!("{}.so", self.version));
-        let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified());
-        match (changed(wasm), changed(&so)) {
-            (Ok(module), Ok(compiled)) if module < compiled => {}
-            _ => self.compile(wasm, &so)?,
+        self.newest(wasm, "so", &[])
+    }
+
+    /// As [`Host::compiled`], for any processor of this kind, and as a module that still holds its
+    /// own code: what cannot use the compiled code interprets it.
+    pub fn compiled_portable(&self, wasm: &Path) -> Result<PathBuf> {
+        self.newest(wasm, "wasm", &["--generic-binary"])
+    }
+
+    /// Whether this host uses the compiled code that a module holds. WasmEdge (0.14.1, 0.17.1) may
+    /// reject what it has written itself, says so, and interprets.
+    pub fn accepts(&self, module: &Path) -> Result<bool> {
+        let mut load = Command::new(&self.program);
+        if self.must_be_told() {
+            load.arg("--run-mode=aot");
         }
-        Ok(so)
+        // Loaded it is, but there is no such function to run.
+        load.arg("--reactor").arg("--").arg(module).arg(" ");
+        let said = load.stdin(Stdio::null()).output();
+        let said = said.with_context(|| format!("{self} does not run"))?;
+        let said = [said.stdout, said.stderr].concat();
+        Ok(!String::from_utf8_lossy(&said).contains("AOT"))
+    }
+
+    fn newest(&self, wasm: &Path, extension: &str, options: &[&str]) -> Result<PathBuf> {
+        let compiled = wasm.with_extension(format!("{}.{extension}", self.version));
+        let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified());
+        match (changed(wasm), changed(&compiled)) {
+            (Ok(module), Ok(made)) if module < made => {}
+            _ => self.compile_to(&compiled, wasm, options)?,
+        }
+        Ok(compiled)
+    }
+
+    fn compile_to(&self, compiled: &Path, wasm: &Path, options: &[&str]) -> Result<()> {
+        // Another process may be doing the same; the ending stays, because it chooses the format.
+        let extension = compiled.extension().unwrap_or_default().to_string_lossy();
+        let part = compiled.with_extension(format!("{}.part.{extension}", std::process::id()));
+        let mut compiler = Command::new(&self.program);
+        compiler.arg("compile").args(options);
+        compiler.arg("--").arg(wasm).arg(&part);
+        process::quiet(&mut compiler)
+            .with_context(|| format!("{self} cannot compile {}", wasm.display()))?;
+        fs::rename(&part, compiled).with_context(|| format!("cannot write {}", compiled.display()))
     }
 }
 

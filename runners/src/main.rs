@@ -3,6 +3,8 @@
 //! short names (`cargo demo`, `cargo suite`, `cargo compare`, `cargo guest`).
 
 #[cfg(target_os = "linux")]
+mod bundle;
+#[cfg(target_os = "linux")]
 mod compare;
 #[cfg(target_os = "linux")]
 mod counting;
@@ -59,6 +61,9 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Write a guest as an OCI bundle for crun, or as an OCI image.
+    #[cfg(target_os = "linux")]
+    Bundle(bundle::Options),
     /// Serve real TCP and UDP clients from a guest inside WasmEdge, and count what went through.
     Demo,
     /// Every test there is: natively, and in each WasmEdge that can be had.
@@ -84,6 +89,8 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Job::Run(options) => run::run(&cli.host, options),
         Job::Compile { wasm, so } => run::compile(&cli.host, wasm, so),
         Job::Guest { args } => guest::main(&cli.host, args),
+        #[cfg(target_os = "linux")]
+        Job::Bundle(options) => bundle::main(&cli.host, options),
         Job::Demo => demo::main(&cli.host),
         Job::Suite(options) => suite::main(&cli.host, options),
         #[cfg(target_os = "linux")]

@@ -88,7 +88,8 @@ impl Traced {
         self.trace()
     }
 
-    fn log(&self) -> String {
+    /// What the guest has printed.
+    pub fn log(&self) -> String {
         let log = fs::read(&self.log).unwrap_or_default();
         String::from_utf8_lossy(&log).into_owned()
     }
@@ -122,13 +123,18 @@ pub fn calls_between(trace: &str, from: &str, to: &str) -> Result<Calls> {
     let (from, to) = (mark(from), mark(to));
     let mut lines = trace.lines().skip_while(|line| !line.contains(&from));
     lines.next().context("the trace has no beginning")?;
+    Ok(count(lines.take_while(|line| !line.contains(&to))))
+}
+
+/// The system calls that were begun in these lines.
+pub fn count<'a>(lines: impl Iterator<Item = &'a str>) -> Calls {
     let mut calls = Calls::new();
-    for line in lines.take_while(|line| !line.contains(&to)) {
-        if let Some(name) = call(line).filter(|name| !OF_THE_HOST.contains(name)) {
+    for name in lines.filter_map(call) {
+        if !OF_THE_HOST.contains(&name) {
             *calls.entry(name.into()).or_default() += 1;
         }
     }
-    Ok(calls)
+    calls
 }
 
 /// The name in a line `PID NAME(...`. Ends, signals and resumed calls have none, and a random

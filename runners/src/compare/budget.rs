@@ -4,7 +4,8 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
-use super::plan::{Contestant, Workload};
+use super::contestant::Contestant;
+use super::plan::Workload;
 
 /// A run that measures less tells nothing.
 const LEAST: Duration = Duration::from_millis(100);

@@ -6,9 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
 
+use super::contestant::Contestant;
 use super::counts::{self, PerRequest, Watched};
 use super::measure::{self, Bench};
-use super::plan::{Contestant, Workload};
+use super::plan::{Kind, Workload};
 use super::results::{Entry, Results};
 use crate::explain::explain;
 use crate::trace;
@@ -59,7 +60,7 @@ impl Bench {
                     left_out += 1;
                     continue;
                 }
-                let title = format!("{}: {}", workload.title(), contestant.title());
+                let title = format!("{}: {}", workload.title(), workload.title_of(*contestant));
                 bar.set_message(title.clone());
                 let counted = count(self, &workload, *contestant, entry).context(title);
                 if let Some(error) = counted.err().filter(|_| !self.interrupt.is_set()) {
@@ -91,6 +92,10 @@ impl Bench {
     ) -> Result<()> {
         let begun = Instant::now();
         let (command, names) = self.programs.counting(contestant, workload.kind)?;
+        if workload.kind == Kind::Http {
+            entry.counts.host_calls = Some(self.keep_alive(contestant, &command, Some(names))?);
+            return Ok(());
+        }
         match self.watch(command, workload, contestant, self.lengths.patience, None)? {
             Watched::Window(window) => {
                 entry.counts.host_calls = Some(window.host_calls(names)?);
@@ -109,8 +114,11 @@ impl Bench {
         workload: &Workload,
         contestant: Contestant,
     ) -> Result<Option<PerRequest>> {
-        let trace = self.folder.join("trace");
         let command = self.programs.command(contestant, workload.kind)?;
+        if workload.kind == Kind::Http {
+            return self.keep_alive(contestant, &command, None).map(Some);
+        }
+        let trace = self.folder.join("trace");
         let command = counts::traced(&command, &trace.to_string_lossy());
         let patience = self.lengths.patience.min(self.counting_left());
         let watched = self.watch(command, workload, contestant, patience, Some("/dev/null"))?;

@@ -103,11 +103,19 @@ pub fn count(number: f64) -> String {
 /// A round number as `100 k`.
 pub fn round_count(number: f64) -> String {
     let (number, prefix) = scaled(number);
-    let number = match number.contains('.') {
+    format!("{} {prefix}", trimmed(&number)).trim_end().into()
+}
+
+/// A small count without decimals that say nothing: `3` or `0.5`.
+pub fn small_count(number: f64) -> String {
+    trimmed(&count(number)).into()
+}
+
+fn trimmed(number: &str) -> &str {
+    match number.contains('.') {
         true => number.trim_end_matches('0').trim_end_matches('.'),
-        false => &number,
-    };
-    format!("{number} {prefix}").trim_end().into()
+        false => number,
+    }
 }
 
 /// Three digits and the prefix of the unit.
@@ -181,5 +189,6 @@ mod tests {
         assert_eq!(round_count(10_000.0), "10 k");
         assert_eq!(round_count(1_500.0), "1.5 k");
         assert_eq!(round_count(100.0), "100");
+        assert_eq!([3.0, 0.5].map(small_count), ["3", "0.5"]);
     }
 }

@@ -16,8 +16,8 @@ use super::plan::Workload;
 use super::server::{Server, Stats};
 use crate::process;
 
-/// What the load generator prints.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What a load generator tells.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub struct Report {
     pub requests: u64,
     pub seconds: f64,

@@ -30,7 +30,13 @@ pub struct Versions {
     pub rustc: String,
     /// What the guests were built by.
     pub guests: String,
+    /// What serves HTTP, and what loads it.
+    #[serde(default)]
+    pub http: Vec<String>,
 }
+
+/// What serves HTTP, of its workspace's lock file.
+const HTTP: [&str; 4] = ["hyper", "tokio", "hyper_wasi", "tokio_wasi"];
 
 impl Machine {
     pub fn describe(pinned: Option<Cores>) -> Machine {
@@ -60,8 +66,33 @@ impl Versions {
             wasmedge: host.version.to_string(),
             rustc: says("rustc", &["--version"]).unwrap_or_default(),
             guests: toolchain.to_string(),
+            http: http(),
         }
     }
+}
+
+fn http() -> Vec<String> {
+    let lock = lock("runners/compare");
+    let named = |name: &&str| {
+        versions(&lock, name)
+            .next()
+            .map(|it| format!("{name} {it}"))
+    };
+    HTTP.iter().filter_map(named).collect()
+}
+
+/// The lock file of a workspace; nothing if it cannot be read.
+fn lock(folder: &str) -> String {
+    let file = project::root().join(folder).join("Cargo.lock");
+    fs::read_to_string(file).unwrap_or_default()
+}
+
+/// The versions of a package in a lock file.
+fn versions<'a>(lock: &'a str, name: &str) -> impl Iterator<Item = &'a str> {
+    let entry = format!("name = \"{name}\"\nversion = \"");
+    let found = lock.match_indices(&entry).collect::<Vec<_>>().into_iter();
+    let length = entry.len();
+    found.filter_map(move |(at, _)| lock[at + length..].split('"').next())
 }
 
 /// The processor's name as the kernel tells it; not every architecture has one.
@@ -76,6 +107,40 @@ fn processor(cpuinfo: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_versions_are_those_that_are_built() {
+        let lock = lock("runners/compare");
+        for (name, version) in [("mio_wasi", PUBLISHED), ("mio", UPSTREAM)] {
+            let mut found = versions(&lock, name);
+            assert!(found.any(|it| it == version), "{name} is not {version}");
+        }
+        assert_eq!(http().len(), HTTP.len());
+    }
+
+    /// What is compared differs in this library, and in nothing below or above it.
+    #[test]
+    fn programs_of_other_workspaces_are_of_the_same_versions() {
+        let compared = lock("runners/compare");
+        let hyper = ["hyper", "hyper-util", "http-body-util", "tokio"];
+        let old = ["hyper_wasi", "tokio_wasi", "wasmedge_wasi_socket"];
+        let both = ["bytes", "http", "http-body", "httparse", "httpdate"];
+        let pairs = [("", &hyper[..]), ("examples/hyper_wasi", &old)];
+        for (folder, names) in pairs {
+            let other = lock(folder);
+            for name in names.iter().chain(&both) {
+                let here: Vec<&str> = versions(&compared, name).collect();
+                let mut there = versions(&other, name).peekable();
+                assert!(there.peek().is_some(), "{folder} has no {name}");
+                for version in there {
+                    assert!(
+                        here.contains(&version),
+                        "{folder}: {name} {version}, not {here:?}"
+                    );
+                }
+            }
+        }
+    }
 
     #[test]
     fn the_processor_is_named() {

@@ -10,10 +10,11 @@ use indicatif::ProgressBar;
 
 use super::budget::{self, Overheads};
 use super::build::Programs;
+use super::contestant::Contestant;
 use super::cores::Cores;
 use super::interrupt::Interrupt;
 use super::load::{Ended, Loader};
-use super::plan::{Contestant, Lengths, Workload};
+use super::plan::{Kind, Lengths, Workload};
 use super::results::{Entry, Measured, Results, Run};
 use super::server::Server;
 use crate::explain::explain;
@@ -90,7 +91,11 @@ impl Bench {
                 if self.is_over() || entry.given_up {
                     continue;
                 }
-                bar.set_message(format!("{}: {}", workload.title(), contestant.title()));
+                bar.set_message(format!(
+                    "{}: {}",
+                    workload.title(),
+                    workload.title_of(*contestant)
+                ));
                 let begun = Instant::now();
                 let ended = self.run(&workload, *contestant, slice);
                 let overhead = begun.elapsed().saturating_sub(slice);
@@ -106,6 +111,10 @@ impl Bench {
     fn run(&self, workload: &Workload, contestant: Contestant, slice: Duration) -> Result<Ended> {
         let command = self.programs.command(contestant, workload.kind)?;
         let mut server = self.serve(command, workload, contestant)?;
+        if workload.kind == Kind::Http {
+            let ended = self.wrk(workload, &server, slice);
+            return ended.or_else(|error| server.check_alive().and(Err(error)));
+        }
         let times = budget::split(slice);
         let load = self.loader().start(workload, &server, times, None)?;
         let ended = load.finish(self.lengths.patience + slice, &self.interrupt);
@@ -120,7 +129,11 @@ impl Bench {
         contestant: Contestant,
     ) -> Result<Server> {
         let guest = if contestant.is_guest() { "-guest" } else { "" };
-        let name = format!("{}-{}{guest}.log", workload.id(), contestant.program());
+        let name = format!(
+            "{}-{}{guest}.log",
+            workload.id(),
+            contestant.program(workload.kind).name
+        );
         let core = self.cores.map(|cores| cores.server);
         Server::start(
             command,

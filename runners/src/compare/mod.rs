@@ -4,12 +4,15 @@
 //! server and a fresh load generator; the contestants take turns, so that a machine that gets
 //! slower gets slower for all of them. What is shown are medians. See `--help`.
 
+mod bars;
 mod budget;
 mod build;
 mod calls;
+mod contestant;
 mod cores;
 mod counts;
 mod figures;
+mod http;
 mod interrupt;
 mod load;
 mod machine;
@@ -50,7 +53,7 @@ pub struct Options {
     #[arg(long)]
     full: bool,
     /// Only these workloads: `echo`, `echo-16`, `echo-16-4000`, `churn`, `stream`, `response`,
-    /// `udp`, `first-byte`.
+    /// `udp`, `first-byte`, `http`.
     #[arg(long, value_name = "WORKLOAD,...", value_delimiter = ',')]
     only: Vec<String>,
     /// How many interleaved runs there are of each.
@@ -106,15 +109,19 @@ pub fn main(host: &str, options: &Options) -> Result<ExitCode> {
 
 fn measure(host: &str, options: &Options, out: &std::path::Path) -> Result<Results> {
     let mut workloads = plan::workloads(options.full, &options.only)?;
-    let left_out = plan::within_limit(&mut workloads, raise_limit()?);
+    let mut left_out = plan::within_limit(&mut workloads, raise_limit()?);
     eprintln!("Preparing");
     let toolchain = prepare::toolchain()?;
     let host = choose(host)?;
-    let programs = Programs::build(&toolchain, &host)?;
+    let wrk = http::find_wrk(&mut workloads, &mut left_out);
+    let mut programs = Programs::build(&toolchain, &host, &workloads)?;
+    let mut versions = Versions::describe(&host, &toolchain);
+    versions.http.extend(wrk.as_deref().and_then(http::version));
+    programs.wrk = wrk;
     let cores = Cores::choose();
     let mut results = Results {
         machine: Machine::describe(cores),
-        versions: Versions::describe(&host, &toolchain),
+        versions,
         mode: if options.full { "full" } else { "short" }.into(),
         rounds: options.runs.into(),
         modules: programs.modules(),

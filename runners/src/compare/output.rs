@@ -1,4 +1,4 @@
-//! The files: `results.json`, `results.md` and `throughput.svg`; and what the terminal shows.
+//! The files: `results.json`, `results.md` and the plots; and what the terminal shows.
 
 use std::fmt::Write;
 use std::fs;
@@ -7,14 +7,27 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 
 use super::plan::Workload;
-use super::plot;
 use super::results::Results;
 use super::table::{self, Style};
+use super::{bars, plot};
 use crate::project;
 
 const JSON: &str = "results.json";
 const MARKDOWN: &str = "results.md";
-const PLOT: &str = "throughput.svg";
+/// What draws a plot, its file, and what it shows.
+type Plot = (
+    fn(&Results) -> Result<Option<String>>,
+    &'static str,
+    &'static str,
+);
+const PLOTS: [Plot; 2] = [
+    (
+        plot::draw,
+        "throughput.svg",
+        "Throughput over idle connections",
+    ),
+    (bars::draw, "http.svg", "Throughput over HTTP"),
+];
 
 /// The folder whose files the README shows.
 pub fn published() -> PathBuf {
@@ -27,13 +40,18 @@ pub fn write(results: &mut Results, folder: &Path) -> Result<()> {
     results.summarize();
     fs::create_dir_all(folder).with_context(|| format!("cannot create {}", folder.display()))?;
     results.write(&folder.join(JSON))?;
-    let plot = plot::draw(results)?;
-    let file = folder.join(PLOT);
-    match &plot {
-        Some(svg) => fs::write(&file, svg).context("cannot write the plot")?,
-        None => drop(fs::remove_file(&file)),
+    let mut plots = Vec::new();
+    for (draw, name, what) in PLOTS {
+        let file = folder.join(name);
+        match draw(results)? {
+            Some(svg) => {
+                fs::write(&file, svg).context("cannot write a plot")?;
+                plots.push(format!("![{what}]({name})"));
+            }
+            None => drop(fs::remove_file(&file)),
+        }
     }
-    let text = markdown(results, plot.is_some());
+    let text = markdown(results, &plots);
     fs::write(folder.join(MARKDOWN), text).context("cannot write the tables")
 }
 
@@ -51,13 +69,13 @@ pub fn print(results: &Results) {
     }
 }
 
-fn markdown(results: &Results, plot: bool) -> String {
+fn markdown(results: &Results, plots: &[String]) -> String {
     let mut text = String::from("# Measured by `cargo compare`\n\n");
     for line in conditions(results) {
         let _ = writeln!(text, "- {line}");
     }
-    if plot {
-        let _ = writeln!(text, "\n![Throughput over idle connections]({PLOT})");
+    for plot in plots {
+        let _ = writeln!(text, "\n{plot}");
     }
     for table in table::all(results, Style::Markdown) {
         let rows = table.render(Style::Markdown);
@@ -75,7 +93,7 @@ fn markdown(results: &Results, plot: bool) -> String {
 
 fn conditions(results: &Results) -> Vec<String> {
     let (machine, versions) = (&results.machine, &results.versions);
-    vec![
+    let mut lines = vec![
         format!(
             "{}, {} processors, {}; {}",
             machine.processor, machine.processors, machine.kernel, machine.pinning
@@ -90,7 +108,11 @@ fn conditions(results: &Results) -> Vec<String> {
             results.mode,
             rounds(results)
         ),
-    ]
+    ];
+    if results.http().is_some() {
+        lines.push(format!("HTTP: {}", versions.http.join(", ")));
+    }
+    lines
 }
 
 /// How many rounds there were in the end.
@@ -117,7 +139,8 @@ fn notes(results: &Results) -> Vec<String> {
             if let Some(why) = &entry.failure {
                 let title = Workload::title(&measured.workload);
                 let runs = entry.runs.len();
-                let rest = format!("{}: {why} ({runs} runs count).", contestant.title());
+                let name = measured.workload.title_of(*contestant);
+                let rest = format!("{name}: {why} ({runs} runs count).");
                 notes.push(format!("{title}, {rest}"));
             }
         }

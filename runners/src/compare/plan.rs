@@ -1,5 +1,4 @@
-//! What is measured: the contestants, the workloads, and which of them a run of `cargo compare`
-//! takes.
+//! What is measured: the workloads, and which of them a run of `cargo compare` takes.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,67 +6,14 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use serde::{Deserialize, Serialize};
 
+use super::contestant::Contestant;
+
 /// Versions that `runners/compare/Cargo.lock` pins.
 pub const PUBLISHED: &str = "0.8.9";
 pub const UPSTREAM: &str = "1.2.4";
 
 /// Descriptors that a server or the load generator needs beside one for each connection.
 const SPARE_DESCRIPTORS: u64 = 128;
-
-/// One of the programs that serve.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Contestant {
-    /// `mio_wasi` as last published, in WasmEdge.
-    Published,
-    /// This library in WasmEdge.
-    Ours,
-    /// Mio, natively.
-    Upstream,
-    /// This library, natively.
-    Native,
-    /// A loop over the host's bare calls, the same calls as this library makes without
-    /// remembering what is drained.
-    Floor,
-    /// The same loop without the read that would find nothing.
-    DrainedFloor,
-}
-
-impl Contestant {
-    /// Those that serve every workload.
-    pub const FOUR: [Contestant; 4] = [
-        Contestant::Published,
-        Contestant::Ours,
-        Contestant::Upstream,
-        Contestant::Native,
-    ];
-    pub const FLOORS: [Contestant; 2] = [Contestant::Floor, Contestant::DrainedFloor];
-
-    pub fn title(self) -> String {
-        match self {
-            Contestant::Published => format!("{PUBLISHED} in WasmEdge"),
-            Contestant::Ours => "mio_wasi in WasmEdge".into(),
-            Contestant::Upstream => format!("mio {UPSTREAM} native"),
-            Contestant::Native => "mio_wasi native".into(),
-            Contestant::Floor => "floor in WasmEdge".into(),
-            Contestant::DrainedFloor => "drained floor in WasmEdge".into(),
-        }
-    }
-
-    /// The program's name.
-    pub fn program(self) -> &'static str {
-        match self {
-            Contestant::Published => "server-published",
-            Contestant::Ours | Contestant::Native => "server-ours",
-            Contestant::Upstream => "server-upstream",
-            Contestant::Floor | Contestant::DrainedFloor => "floor",
-        }
-    }
-
-    pub fn is_guest(self) -> bool {
-        !matches!(self, Contestant::Upstream | Contestant::Native)
-    }
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -84,6 +30,8 @@ pub enum Kind {
     Udp,
     /// Echoes on connections that were idle, while others are busy.
     FirstByte,
+    /// A greeting by HTTP over connections that are kept.
+    Http,
 }
 
 impl Kind {
@@ -95,6 +43,7 @@ impl Kind {
             Kind::Response => "response",
             Kind::Udp => "udp",
             Kind::FirstByte => "first-byte",
+            Kind::Http => "http",
         }
     }
 
@@ -122,15 +71,16 @@ const BUSY: [u32; 3] = [1, 16, 64];
 const IDLE: [u32; 5] = [0, 100, 1000, 4000, 9000];
 
 /// Those beside the echo with and without idle connections.
-const OTHERS: [Workload; 5] = [
+const OTHERS: [Workload; 6] = [
     workload(Kind::Churn, 16, 0),
     workload(Kind::Stream, 4, 0),
     workload(Kind::Response, 16, 0),
     workload(Kind::Udp, 16, 0),
     workload(Kind::FirstByte, 16, 4000),
+    workload(Kind::Http, 32, 0),
 ];
 /// The short mode's own: connections take longer to make than to measure.
-const SHORT: [Workload; 8] = [
+const SHORT: [Workload; 9] = [
     workload(Kind::Echo, 16, 0),
     workload(Kind::Echo, 16, 1000),
     workload(Kind::Echo, 16, 4000),
@@ -139,6 +89,7 @@ const SHORT: [Workload; 8] = [
     workload(Kind::Response, 16, 0),
     workload(Kind::Udp, 16, 0),
     workload(Kind::FirstByte, 16, 1000),
+    workload(Kind::Http, 32, 0),
 ];
 
 impl Workload {
@@ -159,10 +110,22 @@ impl Workload {
             Kind::Response => format!("two-piece response, {} busy", self.busy),
             Kind::Udp => format!("UDP echo, {} busy", self.busy),
             Kind::FirstByte => format!("first byte, {} busy, {idle} idle", self.busy),
+            Kind::Http => format!("HTTP, {} busy", self.busy),
+        }
+    }
+
+    /// What a contestant is called in it.
+    pub fn title_of(&self, contestant: Contestant) -> String {
+        match self.kind {
+            Kind::Http => contestant.http_title(),
+            _ => contestant.title(),
         }
     }
 
     pub fn contestants(&self) -> Vec<Contestant> {
+        if self.kind == Kind::Http {
+            return Contestant::HTTP.to_vec();
+        }
         let mut all = Contestant::FOUR.to_vec();
         if self.kind == Kind::Udp {
             all.retain(|one| *one != Contestant::Published);
@@ -280,12 +243,12 @@ mod tests {
     #[test]
     fn the_full_mode_has_every_workload() {
         let all = ids(true, &[]);
-        assert_eq!(all.len(), 20);
+        assert_eq!(all.len(), 21);
         assert_eq!(all[0], "echo-1-0");
         assert_eq!(all[14], "echo-64-9000");
         assert_eq!(
             all[15..],
-            ["churn", "stream", "response", "udp", "first-byte"]
+            ["churn", "stream", "response", "udp", "first-byte", "http"]
         );
         let short = ids(false, &[]);
         assert!(short.len() < 10 && short.iter().all(|id| all.contains(id)));
@@ -307,7 +270,7 @@ mod tests {
     fn a_low_limit_takes_out_what_it_must() {
         let mut all = workloads(true, &[]).unwrap();
         let why = within_limit(&mut all, 4096);
-        assert_eq!(all.len(), 13);
+        assert_eq!(all.len(), 14);
         assert!(
             why["echo, 64 busy, 9,000 idle"].contains("9192 descriptors"),
             "{why:?}"
@@ -316,23 +279,15 @@ mod tests {
     }
 
     #[test]
-    fn only_udp_lacks_the_published_one_and_only_bare_echo_has_floors() {
+    fn each_workload_has_its_contestants() {
         for workload in workloads(true, &[]).unwrap() {
             let all = workload.contestants();
             let is_udp = workload.kind == Kind::Udp;
             assert_eq!(all.contains(&Contestant::Published), !is_udp);
+            let is_http = workload.kind == Kind::Http;
+            assert_eq!(all.contains(&Contestant::Patched), is_http);
             let bare = workload.kind == Kind::Echo && workload.idle == 0;
             assert_eq!(all.contains(&Contestant::Floor), bare);
-        }
-    }
-
-    #[test]
-    fn the_versions_are_those_that_are_built() {
-        let lock = crate::project::root().join("runners/compare/Cargo.lock");
-        let lock = std::fs::read_to_string(lock).unwrap();
-        for (name, version) in [("mio_wasi", PUBLISHED), ("mio", UPSTREAM)] {
-            let entry = format!("name = \"{name}\"\nversion = \"{version}\"\n");
-            assert!(lock.contains(&entry), "{name} is not {version}");
         }
     }
 

@@ -7,8 +7,9 @@ use plotters::coord::ranged1d::{KeyPointHint, Ranged, ValueFormatter};
 use plotters::coord::types::RangedCoordf64;
 use plotters::prelude::*;
 
+use super::contestant::Contestant;
 use super::figures;
-use super::plan::{Contestant, Kind, Workload, thousands};
+use super::plan::{Kind, Workload, thousands};
 use super::results::Results;
 
 const SIZE: (u32, u32) = (860, 480);
@@ -120,9 +121,10 @@ where
 }
 
 /// Colours that the colour-blind can tell apart as well (Okabe and Ito).
-fn color(contestant: Contestant) -> RGBColor {
+pub fn color(contestant: Contestant) -> RGBColor {
     match contestant {
         Contestant::Published => RGBColor(213, 94, 0),
+        Contestant::Patched => RGBColor(230, 159, 0),
         Contestant::Ours => RGBColor(0, 114, 178),
         Contestant::Upstream => RGBColor(110, 110, 110),
         Contestant::Native => RGBColor(0, 158, 115),

@@ -8,11 +8,12 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use serde::{Deserialize, Serialize};
 
+use super::contestant::Contestant;
 use super::counts::Counts;
 use super::figures::{Ratio, Spread};
 use super::load::Report;
 use super::machine::{Machine, Versions};
-use super::plan::{Contestant, Kind, Workload};
+use super::plan::{Kind, Workload};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Results {
@@ -89,9 +90,15 @@ pub struct Ratios {
     pub p99: Option<Ratio>,
 }
 
-/// The ratios that are told for every workload, by their names.
-const RATIOS: [(&str, Contestant, Contestant); 5] = [
+/// The ratios that are told for every workload with both, by their names.
+const RATIOS: [(&str, Contestant, Contestant); 7] = [
     ("ours/published", Contestant::Ours, Contestant::Published),
+    (
+        "patched/published",
+        Contestant::Patched,
+        Contestant::Published,
+    ),
+    ("ours/patched", Contestant::Ours, Contestant::Patched),
     ("ours/upstream", Contestant::Ours, Contestant::Upstream),
     ("native/upstream", Contestant::Native, Contestant::Upstream),
     ("ours/floor", Contestant::Ours, Contestant::Floor),
@@ -153,6 +160,18 @@ impl Results {
             read.with_context(|| format!("{} holds no results of this version", file.display()))?;
         results.summarize();
         Ok(results)
+    }
+
+    /// The workloads of the servers that are made for the comparison.
+    pub fn made(&self) -> impl Iterator<Item = &Measured> {
+        let workloads = self.workloads.iter();
+        workloads.filter(|measured| measured.workload.kind != Kind::Http)
+    }
+
+    /// The workload of real servers.
+    pub fn http(&self) -> Option<&Measured> {
+        let mut workloads = self.workloads.iter();
+        workloads.find(|measured| measured.workload.kind == Kind::Http)
     }
 
     /// Whether anything was timed.

@@ -136,17 +136,17 @@ impl Drop for Server {
 }
 
 /// Where it serves and where it is asked, of whole lines. Only a server of datagrams has another
-/// place where it is asked.
+/// place where it is asked, and one of HTTP is not asked.
 fn addresses(printed: &str, kind: Kind) -> Option<(SocketAddr, SocketAddr)> {
     let whole = &printed[..printed.rfind('\n')?];
     let find = |word: &str| -> Option<SocketAddr> {
         let mut lines = whole.lines();
         lines.find_map(|line| line.strip_prefix(word)?.trim().parse().ok())
     };
-    let address = find("listening ")?;
     match kind {
-        Kind::Udp => Some((address, find("control ")?)),
-        _ => Some((address, address)),
+        Kind::Udp => Some((find("listening ")?, find("control ")?)),
+        Kind::Http => Some((find("listening tcp ")?, find("listening tcp ")?)),
+        _ => Some((find("listening ")?, find("listening ")?)),
     }
 }
 
@@ -166,6 +166,10 @@ mod tests {
 control 127.0.0.1:81
 ";
         assert_eq!(addresses(both, Kind::Udp), Some((at(80), at(81))));
+        let http = "listening tcp 127.0.0.1:80
+";
+        assert_eq!(addresses(http, Kind::Http), Some((at(80), at(80))));
+        assert_eq!(addresses(http, Kind::Echo), None);
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! The results as tables: on a terminal, and as Markdown, where there is room for the least and
 //! the most beside each median.
 
+mod http;
+
 use comfy_table::presets::{ASCII_MARKDOWN, UTF8_HORIZONTAL_ONLY};
 use comfy_table::{CellAlignment, ContentArrangement, Table as Grid, TableComponent};
 
+use super::contestant::Contestant;
 use super::figures::{self, Ratio, Spread};
-use super::plan::{Contestant, Kind};
+use super::plan::Kind;
 use super::results::{Entry, Measured, Ratios, Results, Summary, TO_NO_IDLE};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +42,9 @@ pub fn all(results: &Results, style: Style) -> Vec<Table> {
         costs(results),
         floor(results, style),
         guests(results),
+        http::rates(results, style),
+        http::goals(results),
+        http::costs(results, style),
     ];
     tables
         .into_iter()
@@ -159,7 +165,7 @@ fn costs(results: &Results) -> Table {
                which makes a server many times slower: what a guest does for each time span, such \
                as looking at idle connections, is then spread over fewer requests.",
         head: head("", false),
-        rows: results.workloads.iter().map(row).collect(),
+        rows: results.made().map(row).collect(),
     }
 }
 
@@ -196,21 +202,14 @@ fn floor(results: &Results, style: Style) -> Table {
         note: "A hand-written guest over the host's bare calls: it reads until there is nothing, \
                as Mio's users do; drained, it leaves out the read that would find nothing.",
         head: head.map(String::from).to_vec(),
-        rows: results.workloads.iter().filter_map(row).collect(),
+        rows: results.made().filter_map(row).collect(),
     }
 }
 
 fn guests(results: &Results) -> Table {
     let row = |contestant: &Contestant| {
-        let module = results
-            .modules
-            .iter()
-            .find(|module| contestant.is_guest() && module.name == contestant.program());
-        let size = |bytes: Option<u64>| bytes.map_or("–".into(), |it| figures::bytes(it as f64));
-        let crowded = results
-            .workloads
-            .iter()
-            .filter(|measured| measured.workload.idle > 0);
+        let [module, compiled] = sizes(results, *contestant, Kind::Echo);
+        let crowded = results.made().filter(|it| it.workload.idle > 0);
         let crowded = crowded.filter_map(|measured| {
             let live = measured.summary(*contestant)?.live_bytes_per_connection?;
             Some((measured.workload.connections(), live.median))
@@ -218,8 +217,8 @@ fn guests(results: &Results) -> Table {
         let live = crowded.max_by_key(|(connections, _)| *connections);
         vec![
             contestant.title(),
-            size(module.map(|module| module.wasm_bytes)),
-            size(module.map(|module| module.compiled_bytes)),
+            module,
+            compiled,
             live.map_or("–".into(), |(_, bytes)| format!("{bytes:.0} B")),
         ]
     };
@@ -229,8 +228,21 @@ fn guests(results: &Results) -> Table {
         note: "The memory is all that the server holds for a registered connection, its own \
                place for it included; the kernel's and the host's are not.",
         head: head.map(String::from).to_vec(),
-        rows: Contestant::FOUR.iter().map(row).collect(),
+        rows: match results.made().next() {
+            Some(_) => Contestant::FOUR.iter().map(row).collect(),
+            None => Vec::new(),
+        },
     }
+}
+
+/// How large a contestant's module is, as it is built and compiled ahead of time.
+fn sizes(results: &Results, contestant: Contestant, kind: Kind) -> [String; 2] {
+    let name = contestant.program(kind).name;
+    let mut modules = results.modules.iter();
+    let module = modules.find(|module| contestant.is_guest() && module.name == name);
+    let bytes = module.map(|module| [module.wasm_bytes, module.compiled_bytes]);
+    let shown = |bytes: [u64; 2]| bytes.map(|it| figures::bytes(it as f64));
+    bytes.map_or(["–".into(), "–".into()], shown)
 }
 
 fn head(first: &str, ratios: bool) -> Vec<String> {
@@ -275,7 +287,7 @@ fn rows(
         );
         row
     };
-    results.workloads.iter().map(row).collect()
+    results.made().map(row).collect()
 }
 
 /// What stands in the place of a figure; the whole reason is among the notes.

@@ -1,10 +1,12 @@
 //! The results as files: the plot is well-formed, the tables hold what they should.
 
+use super::bars;
+use super::contestant::Contestant;
 use super::counts::PerRequest;
 use super::load::Report;
 use super::machine::{Machine, Versions};
 use super::output;
-use super::plan::{self, Contestant, Kind, Workload};
+use super::plan::{self, Kind, Workload};
 use super::plot;
 use super::results::{Measured, Results, Run, TO_NO_IDLE};
 use super::table::{self, Style};
@@ -39,6 +41,7 @@ fn results() -> Results {
         wasmedge: "0.14.1".into(),
         rustc: "rustc 1.85.0".into(),
         guests: "rustc 1.85.0 as installed".into(),
+        http: vec!["hyper 1.12.0".into(), "wrk 4.1.0".into()],
     };
     let mut workloads: Vec<Measured> = plan::workloads(true, &[])
         .unwrap()
@@ -143,12 +146,77 @@ fn the_plot_is_well_formed_and_has_four_lines() {
 }
 
 #[test]
+fn the_plot_of_http_has_five_bars_as_long_as_their_figures() {
+    let results = results();
+    let svg = bars::draw(&results).unwrap().unwrap();
+    let document = roxmltree::Document::parse(&svg).unwrap();
+    let number = |node: &roxmltree::Node, name: &str| -> f64 {
+        node.attribute(name).unwrap().parse().unwrap()
+    };
+    let all = || document.descendants();
+    let bars: Vec<f64> = all()
+        .filter(|node| node.has_tag_name("rect"))
+        .map(|node| number(&node, "width"))
+        .collect();
+    // The first is the white ground; only the second contestant has another throughput.
+    let ratio = bars[1] / bars[2];
+    assert_eq!(bars.len(), 6, "{bars:?}");
+    assert!((ratio * 1.2 - 1.0).abs() < 0.01, "{bars:?}");
+    assert!(bars[3..].iter().all(|bar| *bar == bars[2]), "{bars:?}");
+    let texts = || {
+        let texts = all().filter(|node| node.is_text());
+        texts.filter_map(|node| node.text()).map(str::trim)
+    };
+    for contestant in Contestant::HTTP {
+        assert!(texts().any(|text| text == contestant.http_title()));
+    }
+    assert_eq!(texts().filter(|text| *text == "120 k/s").count(), 4);
+}
+
+#[test]
 fn there_is_no_plot_of_nothing() {
     let mut results = results();
     results
         .workloads
         .retain(|measured| measured.workload.kind == Kind::Churn);
     assert_eq!(plot::draw(&results).unwrap(), None);
+    assert_eq!(bars::draw(&results).unwrap(), None);
+}
+
+#[test]
+fn http_has_tables_of_its_own() {
+    let mut results = results();
+    let at = results.workloads.len() - 1;
+    let calls = |list: &[(&str, f64)]| -> PerRequest {
+        list.iter().map(|(name, n)| ((*name).into(), *n)).collect()
+    };
+    let entry = results.workloads[at].contestants.get_mut(&Contestant::Ours);
+    let counts = &mut entry.unwrap().counts;
+    counts.host_calls = Some(calls(&[("clock_time_get", 4.0), ("sock_recv", 1.0)]));
+    counts.system_calls = Some(calls(&[("epoll_ctl", 2.5), ("recvmsg", 1.0)]));
+    let tables = table::all(&results, Style::Markdown);
+    let table = |title: &str| {
+        let mut tables = tables.iter();
+        let table = tables.find(|table| table.title == title).unwrap();
+        table.render(Style::Markdown)
+    };
+    assert!(!table("Throughput").contains("HTTP"));
+    assert_eq!(table("HTTP").lines().count(), 7);
+    let goals = table("HTTP, compared");
+    let line = |start: &str| {
+        let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
+        let line = goals.lines().find(|line| line.contains(start)).unwrap();
+        words(line)
+    };
+    assert!(line("/ 0.8.9").ends_with("| 1.20× | 0.83× | ≥ 30× | no |"));
+    assert!(line("/ hyper_wasi").ends_with("| ~1.00× | ~1.00× | ≥ 1× | yes |"));
+    assert!(line("/ mio native").ends_with("| ≥ 0.6× | yes |"));
+    let costs = table("What a request over HTTP costs");
+    assert!(costs.contains(" 1.00 + 4: sock_recv 1 |"), "{costs}");
+    assert!(
+        costs.contains(" 3.50: epoll_ctl 2.5, recvmsg 1 |"),
+        "{costs}"
+    );
 }
 
 #[test]
@@ -207,7 +275,9 @@ fn results_are_read_as_they_were_written() {
         "the files do not tell the same"
     );
     assert!(
-        text.contains("](throughput.svg)") && text.contains("- A note."),
+        text.contains("](throughput.svg)")
+            && text.contains("](http.svg)")
+            && text.contains("- A note."),
         "{text}"
     );
     assert!(

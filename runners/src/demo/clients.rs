@@ -254,7 +254,7 @@ pub fn payload(seed: u64, size: usize) -> Vec<u8> {
 }
 
 /// FNV-1a, 64 bits: every byte and its place count.
-fn checksum(bytes: &[u8]) -> u64 {
+pub fn checksum(bytes: &[u8]) -> u64 {
     let step = |sum: u64, byte: &u8| (sum ^ u64::from(*byte)).wrapping_mul(0x0100_0000_01b3);
     bytes.iter().fold(0xcbf2_9ce4_8422_2325, step)
 }

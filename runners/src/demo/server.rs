@@ -106,7 +106,7 @@ impl Drop for Server {
 }
 
 /// The address in the whole line `listening KIND ADDRESS`.
-fn address(log: &str, kind: &str) -> Option<SocketAddr> {
+pub fn address(log: &str, kind: &str) -> Option<SocketAddr> {
     let whole = &log[..log.rfind('\n')?];
     let prefix = format!("listening {kind} ");
     whole

@@ -7,11 +7,17 @@
 
 mod apt;
 mod compiler;
+#[cfg(target_os = "linux")]
+pub mod crun;
 mod debian;
 mod mark;
+#[cfg(target_os = "linux")]
+mod packages;
 mod rustc;
 mod standard;
 mod toolchain;
+#[cfg(target_os = "linux")]
+pub mod tools;
 mod wasmedge;
 
 use std::process::ExitCode;

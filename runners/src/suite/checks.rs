@@ -22,6 +22,12 @@ const GROUPS: &[(&str, &[Check])] = &[
     ("calls of operations", super::budget::CHECKS),
     #[cfg(target_os = "linux")]
     ("scenarios from outside", super::outside::CHECKS),
+    #[cfg(target_os = "linux")]
+    ("real programs", super::real::CHECKS),
+    #[cfg(target_os = "linux")]
+    ("old programs", super::old::CHECKS),
+    #[cfg(target_os = "linux")]
+    ("containers", super::containers::CHECKS),
 ];
 
 /// Runs every group, and the tests that have rows of their own.
@@ -29,7 +35,7 @@ pub fn run(setting: &Setting) -> Vec<Row> {
     let groups = GROUPS
         .iter()
         .map(|(name, checks)| run_group(setting, name, checks));
-    groups.chain(super::simulated::run(setting)).collect()
+    groups.chain(super::guest_tests::run(setting)).collect()
 }
 
 fn run_group(setting: &Setting, name: &str, checks: &[Check]) -> Row {

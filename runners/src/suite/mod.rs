@@ -3,18 +3,28 @@
 //! outside. A new group is one more file with a list of checks, named in `checks::GROUPS`.
 
 #[cfg(target_os = "linux")]
-mod budget;
+pub mod budget;
 mod cases;
 mod checks;
+#[cfg(target_os = "linux")]
+mod containers;
 mod each_host;
+mod guest_tests;
 mod imports;
 mod libtest;
 mod native;
 #[cfg(target_os = "linux")]
+mod old;
+#[cfg(target_os = "linux")]
 mod outside;
+#[cfg(target_os = "linux")]
+mod peers;
 mod programs;
+#[cfg(target_os = "linux")]
+pub mod real;
 mod report;
-mod simulated;
+#[cfg(target_os = "linux")]
+mod watched;
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,8 +42,8 @@ use report::{Outcome, Report, Row};
 /// What the suite is to cover.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Run the cases interpreted too, beside compiled ahead of time, and the scenario of ten
-    /// thousand connections for five minutes in each WasmEdge.
+    /// Run the cases interpreted too, beside compiled ahead of time, and ten thousand connections
+    /// and wrk for five minutes each in each WasmEdge.
     #[arg(long)]
     full: bool,
 }
@@ -57,6 +67,8 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     // First, so that nobody waits for tests to hear that something is missing.
     let setting = prepare(name, options, &mut report);
     let native = native::run(&folder, &mut report);
+    #[cfg(target_os = "linux")]
+    peers::run(options.full, &mut report);
     match setting {
         Ok((setting, wanted)) => in_hosts(&setting, wanted, options, &native, &mut report),
         Err(error) => report.push(Row::failed("guests", "prepare", &error)),

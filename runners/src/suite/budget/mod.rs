@@ -37,12 +37,12 @@ pub const CHECKS: &[Check] = &[
 ];
 
 /// How many operations are made to tell what one costs.
-const OPERATIONS: usize = 50;
+pub const OPERATIONS: usize = 50;
 /// How many connections the idle guest has, each registered for both directions.
 const CONNECTIONS: usize = 100;
 
 /// Names of calls, with how many of each there are.
-type Cost = &'static [(&'static str, usize)];
+pub type Cost = &'static [(&'static str, usize)];
 
 /// What one operation of a kind costs.
 struct Budget {
@@ -239,7 +239,8 @@ fn counted(printed: &str, names: &[String]) -> Result<Calls> {
     Ok(counts.filter(|(_, count)| *count > 0).collect())
 }
 
-fn compare(found: &Calls, cost: Cost) -> Result<()> {
+/// Fails if so many operations have not cost just that.
+pub fn compare(found: &Calls, cost: Cost) -> Result<()> {
     let expected = cost.iter();
     let expected: Calls = expected
         .map(|(name, count)| ((*name).into(), count * OPERATIONS))

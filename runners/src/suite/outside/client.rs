@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail, ensure};
 use rustix::net::sockopt;
 
-use super::guest::PATIENCE;
 use crate::demo::clients::{compare, payload};
+use crate::suite::watched::PATIENCE;
 
 /// A connection. No two send the same bytes, nor one the same twice.
 pub struct Client {

@@ -3,7 +3,7 @@
 //! and afterwards the guest must rest: no scenario may leave it spinning, or with descriptors of
 //! connections that are gone.
 
-mod client;
+pub mod client;
 mod crowd;
 mod guest;
 mod process;

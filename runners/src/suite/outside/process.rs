@@ -10,12 +10,13 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow, ensure};
 
 use super::client::{Client, echo_all, receive_all, send_all};
-use super::guest::{Guest, PATIENCE};
+use super::guest::Guest;
 use crate::host::Host;
 use crate::process;
 use crate::suite::Setting;
 use crate::suite::each_host::on_each_host;
 use crate::suite::report::Outcome;
+use crate::suite::watched::PATIENCE;
 
 /// A stop and a continue interrupt WasmEdge's wait and leave its poller in half a state.
 pub fn stopped_and_continued(guest: &Guest) -> Result<()> {

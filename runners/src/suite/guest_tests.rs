@@ -1,8 +1,11 @@
-//! The tests of the library's own table and wait, whose host is simulated, inside each WasmEdge:
-//! what they test is compiled for a guest there, with its pointers and its allocator.
+//! Tests of `native-tests` that run as guests as well, built for wasm32-wasip1, inside each
+//! WasmEdge:
 //!
-//! The module is that of `native-tests/tests/wasi_wait`, built for wasm32-wasip1. Each test has a
-//! process of its own, since a panic ends the process there.
+//! - those of the library's own table and wait, over a simulated host, since what they test is
+//!   compiled for a guest there, with its pointers and its allocator;
+//! - those of tokio and hyper over the library.
+//!
+//! Each test has a process of its own, since a panic ends the process there.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,43 +19,83 @@ use crate::explain::explain;
 use crate::host::{Host, Rights};
 use crate::{guest, process, project};
 
-const TEST: &str = "wasi_wait";
+/// One file or folder of tests.
+struct Tests {
+    name: &'static str,
+    /// What the rows of the table call it.
+    title: &'static str,
+    /// To compile it takes a host longer than to interpret it, which is for a run in full.
+    large: bool,
+}
 
-/// A random sequence of steps takes a second at most.
+const ALL: [Tests; 2] = [
+    Tests {
+        name: "wasi_wait",
+        title: "simulated host",
+        large: false,
+    },
+    Tests {
+        name: "runtime",
+        title: "tokio and hyper",
+        large: true,
+    },
+];
+
+/// A test takes some seconds at most.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the tests; one row for each host.
+/// Runs the tests; one row for each of them and each host.
 pub fn run(setting: &Setting) -> Vec<Row> {
-    let wasm = build(setting);
+    ALL.iter()
+        .flat_map(|tests| run_in_all(setting, tests))
+        .collect()
+}
+
+fn run_in_all(setting: &Setting, tests: &Tests) -> Vec<Row> {
+    let wasm = build(setting, tests.name);
+    let compiled = setting.full || !tests.large;
     let hosts = setting.hosts.iter().map(|host| {
-        let name = format!("simulated host in {host}");
-        let rows = match &wasm {
-            Ok(wasm) => on(host, wasm, &name),
+        let name = format!("{} in {host}", tests.title);
+        let row = match &wasm {
+            Ok(wasm) => on(host, wasm, compiled, &name),
             Err(error) => return Row::failed(&name, "build", error),
         };
-        rows.unwrap_or_else(|error| Row::failed(&name, "start", &error))
+        row.unwrap_or_else(|error| Row::failed(&name, "start", &error))
     });
     hosts.collect()
 }
 
-fn build(setting: &Setting) -> Result<PathBuf> {
-    let mut args = vec!["--release", "--package", "native-tests", "--test", TEST];
+fn build(setting: &Setting, test: &str) -> Result<PathBuf> {
+    let mut args = vec!["--release", "--package", "native-tests", "--test", test];
     // What else that package has is for Linux.
     args.push("--no-default-features");
     let modules = guest::build_tests_quietly(&setting.toolchain, &args)?;
     // Cargo adds a number to the name of a test.
     let is_it = |path: &&PathBuf| {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
-        name.starts_with(&format!("{TEST}-"))
+        name.starts_with(&format!("{test}-"))
     };
     let module = modules.iter().find(is_it);
     Ok(module.context("cargo built no such test")?.clone())
 }
 
-fn on(host: &Host, wasm: &Path, name: &str) -> Result<Row> {
+/// Unix sockets, and the folder where the tests that want some keep them.
+fn rights() -> Rights {
+    Rights {
+        af_unix: true,
+        dirs: vec!["/tmp:/tmp".into()],
+        ..Rights::default()
+    }
+}
+
+fn on(host: &Host, wasm: &Path, compiled: bool, name: &str) -> Result<Row> {
     let start = Instant::now();
-    let guest = host.compiled(wasm)?;
-    let mut ask = host.command(&guest, &Rights::default());
+    let guest = if compiled {
+        host.compiled(wasm)?
+    } else {
+        wasm.to_path_buf()
+    };
+    let mut ask = host.command(&guest, &rights());
     let tests = names(&process::quiet(ask.arg("--list"))?);
     ensure!(!tests.is_empty(), "the guest lists no test");
     let folder = project::suite_folder().join(name.replace(' ', "-"));
@@ -71,7 +114,7 @@ fn on(host: &Host, wasm: &Path, name: &str) -> Result<Row> {
 }
 
 fn run_test(host: &Host, guest: &Path, test: &str, log: &Path) -> Result<Outcome> {
-    let mut command = host.command(guest, &Rights::default());
+    let mut command = host.command(guest, &rights());
     // What a panic says would be kept by the harness, and lost with the process.
     command.args(["--exact", test, "--nocapture"]);
     let mut child = process::spawn_logged(&mut command, log)?;
