@@ -114,9 +114,14 @@ async fn usable(mut sender: SendRequest<Body>) -> Option<SendRequest<Body>> {
 async fn connect(server: &Authority) -> Result<SendRequest<Body>> {
     // An IPv6 address has brackets in an URL.
     let host = server.host().trim_matches(['[', ']']);
-    let addresses = (host, server.port_u16().unwrap_or(80)).to_socket_addrs();
+    let port = match server.port_u16() {
+        Some(port) => port,
+        None if server.as_str() == server.host() => 80,
+        None => bail!("its port is no number up to 65535"),
+    };
+    let addresses = (host, port).to_socket_addrs();
     let mut error = None;
-    for address in addresses.with_context(|| format!("cannot look up {host}"))? {
+    for address in addresses.with_context(|| format!("no address is known for {host}"))? {
         let attempt = handover::connect(address, TcpStream::from_std, TcpStream::writable);
         let stream = match timeout(CONNECTING, attempt).await {
             Ok(Ok(stream)) => stream,

@@ -22,6 +22,8 @@ pub struct Requests {
     /// Where the request begins that is being parsed, and how far parsing has come.
     start: usize,
     at: usize,
+    /// Up to here there is no end of a line.
+    searched: usize,
     /// How many of its words are still to come; `None` before its head.
     missing: Option<usize>,
     /// Its words so far, by their place behind `start`.
@@ -57,10 +59,11 @@ impl Requests {
             self.buffer.clear();
             // What one large request took is given back.
             self.buffer.shrink_to(READ);
-            (self.start, self.at) = (0, 0);
+            (self.start, self.at, self.searched) = (0, 0, 0);
         } else if self.start > 0 && self.buffer.capacity() - self.buffer.len() < READ {
             self.buffer.drain(..self.start);
             self.at -= self.start;
+            self.searched = self.searched.saturating_sub(self.start);
             self.start = 0;
         }
         self.buffer.reserve(READ);
@@ -158,7 +161,7 @@ impl Requests {
         }
         if self.buffer.len() < end + 2 {
             // Its length is parsed once more, when the rest has come.
-            self.at = before;
+            (self.at, self.searched) = (before, before);
             return Ok(false);
         }
         if &self.buffer[end..end + 2] != b"\r\n" {
@@ -176,20 +179,22 @@ impl Requests {
         limit: usize,
         fault: &'static str,
     ) -> Result<Option<Range<usize>>, &'static str> {
-        let rest = &self.buffer[self.at..];
-        let rest = &rest[..rest.len().min(limit)];
-        let Some(length) = rest.iter().position(|byte| *byte == b'\n') else {
-            return if rest.len() < limit {
+        let end = self.buffer.len().min(self.at + limit);
+        let from = self.searched.clamp(self.at, end);
+        let found = self.buffer[from..end]
+            .iter()
+            .position(|byte| *byte == b'\n');
+        let Some(found) = found else {
+            self.searched = end;
+            return if end < self.at + limit {
                 Ok(None)
             } else {
                 Err(fault)
             };
         };
-        let bare = rest[..length]
-            .strip_suffix(b"\r")
-            .unwrap_or(&rest[..length]);
-        let line = self.at..self.at + bare.len();
-        self.at += length + 1;
+        let line = &self.buffer[self.at..from + found];
+        let line = self.at..self.at + line.strip_suffix(b"\r").unwrap_or(line).len();
+        self.at = from + found + 1;
         Ok(Some(line))
     }
 }
@@ -270,5 +275,97 @@ pub fn bulk_or_nil(output: &mut Vec<u8>, bytes: Option<&[u8]>) {
     match bytes {
         Some(bytes) => bulk(output, bytes),
         None => nil(output),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The requests in `input`, which comes in pieces of so many bytes, as text; and the fault that
+    /// ends it.
+    fn parse(input: &[u8], piece: usize) -> (Vec<String>, Option<&'static str>) {
+        let mut requests = Requests::default();
+        let mut all = Vec::new();
+        for piece in input.chunks(piece) {
+            requests.room().extend_from_slice(piece);
+            loop {
+                match requests.next() {
+                    Ok(None) => break,
+                    Ok(Some(request)) => {
+                        let words: Vec<_> = request.words(0).map(String::from_utf8_lossy).collect();
+                        assert_eq!(words.len(), request.len());
+                        all.push(words.join("|"));
+                    }
+                    Err(fault) => return (all, Some(fault)),
+                }
+            }
+        }
+        (all, None)
+    }
+
+    #[test]
+    fn requests_come_in_pieces_of_any_size() {
+        let input =
+            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\nPING\r\n*0\r\n\r\n*-1\r\nset 'a b' \"c d\"  e\n\
+            *3\r\n$3\r\nSET\r\n$0\r\n\r\n$4\r\n\r\n\r\n\r\n*1\r\n$4\r\nQUIT\r\n";
+        let expected = ["GET|k", "PING", "set|a b|c d|e", "SET||\r\n\r\n", "QUIT"];
+        for piece in 1..=input.len() {
+            let (all, fault) = parse(input, piece);
+            assert_eq!(
+                (&all[..], fault),
+                (&expected.map(String::from)[..], None),
+                "{piece}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_breaks_the_protocol_is_a_fault() {
+        let long = [&b"*1\r\n$"[..], &[b'1'; 100]].concat();
+        let inline = vec![b'a'; LINE];
+        for (input, expected) in [
+            (&b"*x\r\n"[..], "invalid multibulk length"),
+            (b"*65537\r\n", "invalid multibulk length"),
+            (b"*1\r\n$-1\r\n", "invalid bulk length"),
+            (b"*1\r\n$+1\r\n", "invalid bulk length"),
+            (b"*1\r\n$16777217\r\n", "invalid bulk length"),
+            (b"*1\r\n*1\r\n$4\r\nPING\r\n", "expected '$'"),
+            (b"*1\r\n$4\r\nPINGPONG", "expected the end of a word"),
+            (b"get 'a\r\n", "unbalanced quotes in request"),
+            (&long, "too big bulk count string"),
+            (&inline, "too big inline request"),
+        ] {
+            for piece in [1, 7, input.len()] {
+                assert_eq!(parse(input, piece), (vec![], Some(expected)), "{piece}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_request_is_bounded_as_a_whole() {
+        let word = [&b"$16777216\r\n"[..], &vec![7; 16 << 20], b"\r\n"].concat();
+        let input = [&b"*5\r\n"[..], &word, &word, &word, &word].concat();
+        assert_eq!(parse(&input, 1 << 20), (vec![], Some("too big request")));
+    }
+
+    #[test]
+    fn numbers_are_written_and_read() {
+        for number in [0, 9, 10, -1, 12_345_678, i64::MAX, i64::MIN] {
+            let mut output = Vec::new();
+            integer(&mut output, number);
+            assert_eq!(output, format!(":{number}\r\n").into_bytes());
+            assert_eq!(super::number(&output[1..output.len() - 2]), Some(number));
+        }
+        for text in [
+            "",
+            "+1",
+            " 1",
+            "1 ",
+            "9223372036854775808",
+            "00000000000000000000001",
+        ] {
+            assert_eq!(super::number(text.as_bytes()), None, "{text:?}");
+        }
     }
 }

@@ -107,7 +107,14 @@ async fn round_trip(stream: &mut TcpStream, message: &[u8]) {
     assert_eq!(back, message);
 }
 
-/// Bytes of which every one depends on where it stands.
+/// Bytes that tell where they stand: 248 different ones, the number of their block, and so on.
 fn pattern(length: usize) -> Vec<u8> {
-    (0..length).map(|at| (at * 31 + at / 256) as u8).collect()
+    let block: [u8; 248] = std::array::from_fn(|at| at as u8);
+    let mut all = Vec::with_capacity(length + 256);
+    for number in 0..length.div_ceil(256) as u64 {
+        all.extend_from_slice(&block);
+        all.extend_from_slice(&number.to_be_bytes());
+    }
+    all.truncate(length);
+    all
 }

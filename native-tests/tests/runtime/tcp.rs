@@ -65,7 +65,7 @@ async fn the_end_of_one_direction_is_not_the_end_of_the_other() {
 async fn a_half_closed_client_is_sent_everything() {
     let (mut client, mut server) = pair().await;
     hold_little(&client);
-    let message = pattern(16 << 20);
+    let message = pattern(8 << 20);
     let sent = message.clone();
     let sending = task::spawn(async move {
         assert_eq!(server.read(&mut [0; 8]).await.unwrap(), 0);
@@ -147,7 +147,7 @@ async fn more_than_the_system_holds_goes_both_ways_at_once() {
     hold_little(&server);
     let serving = task::spawn(echo(server));
     let (mut reader, mut writer) = client.into_split();
-    let message = pattern(16 << 20);
+    let message = pattern(8 << 20);
     let sent = message.clone();
     let writing = task::spawn(async move {
         writer.write_all(&sent).await.unwrap();

@@ -202,6 +202,7 @@ async fn a_connected_socket_hears_of_a_refusal_and_lives_on() {
     client.socket().connect(nobody()).unwrap();
     client.socket().send(b"anybody?").unwrap();
     let mut buf = [0; 8];
+    // With epoll an error alone does not make a socket readable.
     let interest = Interest::READABLE | Interest::ERROR;
     let error = client
         .0

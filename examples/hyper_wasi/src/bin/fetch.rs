@@ -14,7 +14,8 @@ async fn main() -> Result<(), Box<dyn Error>> {
         print!("{}", response.text().await?);
         return Ok(());
     };
-    let data = "0123456789".repeat(bytes.parse::<usize>()?.div_ceil(10));
+    let digits = "0123456789".chars().cycle();
+    let data: String = digits.take(bytes.parse()?).collect();
     let client = reqwest::Client::new();
     let response = client.post(url).body(data.clone()).send().await?;
     let echo = response.error_for_status()?.text().await?;

@@ -99,8 +99,10 @@ async fn trailers_follow_a_body_both_ways() {
 async fn a_body_larger_than_what_the_system_holds() {
     local(async {
         let (address, _) = serve(|request| async { Response::new(passed_on(request.into_body())) });
-        let message = Bytes::from(pattern(8 << 20));
-        let mut client = client(address).await;
+        let message = Bytes::from(pattern(5 << 20));
+        let stream = connected(address).await;
+        hold_little(&stream);
+        let mut client = client_of(stream).await;
         for _ in 0..2 {
             client.ready().await.unwrap();
             let request = post("/", full(message.clone()));

@@ -119,18 +119,27 @@ impl Compared {
             again.here += usize::from(verdict.failure().is_some());
             again.there += usize::from(there.alone(test)?.failure().is_some());
         }
-        self.tell(format!(
-            "{name} failed here; run again alone it failed {} of {} times here, {} over {}: {}",
+        let told = format!(
+            "run again alone {} of {} times, over {} {}: {}",
             again.here,
             again.times,
-            again.there,
             there.side,
+            again.there,
             why(output)
-        ));
+        );
         match judge(again, failed_there) {
-            Judgement::Passes => self.passed += usize::from(test.is_some()),
-            Judgement::FailsOnBoth => self.failed_both.push((name.into(), why(output).into())),
-            Judgement::FailsHere => self.failures.push((name.into(), output.into())),
+            Judgement::Passes => {
+                self.passed += usize::from(test.is_some());
+                self.tell(format!("{name} failed here once, and {told}"));
+            }
+            Judgement::FailsOnBoth => {
+                self.failed_both
+                    .push((name.into(), format!("fails on both sides, {told}")));
+            }
+            Judgement::FailsHere => {
+                let output = format!("fails here, {told}\n{output}");
+                self.failures.push((name.into(), output));
+            }
         }
         Ok(())
     }

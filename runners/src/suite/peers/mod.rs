@@ -95,7 +95,7 @@ pub fn run(full: bool, report: &mut Report) {
         let title = format!("{}: {}", sides.title(peer.package), peer.what);
         match test(peer, &title, &sides) {
             Ok(compared) => {
-                report.push(row(&title, &sides, &compared));
+                report.push(row(&title, &compared));
                 let tables = table::of(&title, &sides, &compared);
                 eprintln!("\n{}", tables.families);
                 let _ = writeln!(text, "{}\n{}", tables.families, tables.binaries);
@@ -145,17 +145,13 @@ fn test(peer: &Peer, title: &str, sides: &Sides) -> Result<Vec<Compared>> {
     Ok(all)
 }
 
-fn row(title: &str, sides: &Sides, compared: &[Compared]) -> Row {
+fn row(title: &str, compared: &[Compared]) -> Row {
     let mut row = Row::new(title);
     for binary in compared {
         let named = |test: &str| format!("{}: {test}", binary.name);
         row.add_passed(binary.passed);
-        for (test, why) in &binary.ignored {
+        for (test, why) in binary.ignored.iter().chain(&binary.failed_both) {
             row.add(&named(test), Outcome::Skipped(why.clone()));
-        }
-        for (test, why) in &binary.failed_both {
-            let why = format!("fails over {} as well: {why}", sides.there.name);
-            row.add(&named(test), Outcome::Skipped(why));
         }
         for (test, output) in &binary.failures {
             row.add(&named(test), Outcome::Failed(output.clone()));

@@ -105,3 +105,31 @@ pub fn announcement<'a>(line: &str, names: &'a [String]) -> Option<&'a str> {
     let number: usize = number.parse().ok()?;
     names.get(number.checked_sub(1)?).map(String::as_str)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn announcements_are_told_from_other_calls() {
+        let names = ["sock_recv", "poll_oneoff"].map(String::from);
+        let told = |line: &str| announcement(line, &names);
+        let two =
+            "7 writev(2</log>, [{iov_base=NULL, iov_len=0}, {iov_base=NULL, iov_len=0}], 2) = 0";
+        assert_eq!(told(two), Some("poll_oneoff"));
+        assert_eq!(told(&two.replace("], 2)", "], 1)")), Some("sock_recv"));
+        assert_eq!(told(&two.replace("], 2)", "], 3)")), None);
+        assert_eq!(
+            told("7 writev(1</log>, [{iov_base=\"try\", iov_len=3}], 1) = 3"),
+            None
+        );
+    }
+
+    #[test]
+    fn requests_are_found_by_their_numbers() {
+        let trace = "a\n recvmsg(\"GET /0 HTTP\nb\n recvmsg(\"GET /1 HTTP\nc\n";
+        let lines: Vec<&str> = requests(trace, 0, 1).unwrap().collect();
+        assert_eq!(lines, [" recvmsg(\"GET /0 HTTP", "b"]);
+        assert!(requests(trace, 0, 2).is_err());
+    }
+}

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -69,8 +68,6 @@ impl Folder {
         ] {
             fs::write(path.join(name), text).context("cannot write a file")?;
         }
-        // A gigabyte that nobody will read.
-        symlink("/dev/null", path.join("big")).context("cannot create a link")?;
         let tools = TOOLS.map(|tool| tool.find_or_fetch());
         let tools = tools.into_iter().collect::<Result<Vec<_>>>()?;
         let tools = tools.iter().filter_map(|tool| tool.parent());
