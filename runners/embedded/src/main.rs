@@ -1,0 +1,79 @@
+//! Wasmtime as a host for WasmEdge's guests: the same calls, the same errors, the same encodings,
+//! over this machine's sockets. It is there wherever cargo is, and it can fail on demand.
+
+mod address;
+mod adversary;
+mod calls;
+mod clock;
+mod engine;
+mod errno;
+mod guest;
+mod host;
+mod memory;
+mod names;
+mod option;
+mod poll;
+mod settings;
+mod sock;
+mod transfer;
+mod wasi;
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use wasmtime::Result;
+use wasmtime::error::Context as _;
+
+use crate::engine::Pulse;
+use crate::guest::End;
+use crate::settings::Settings;
+
+/// Runs guests that use WasmEdge's sockets, in Wasmtime.
+#[derive(Debug, Parser)]
+#[command(name = "embedded", version)]
+struct Cli {
+    #[command(subcommand)]
+    job: Job,
+}
+
+#[derive(Debug, Subcommand)]
+enum Job {
+    /// Run a guest; its exit status is this program's, and 134 after a trap, as WasmEdge's is.
+    Run {
+        #[command(flatten)]
+        settings: Settings,
+        /// The guest and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        guest: Vec<OsString>,
+    },
+}
+
+/// WasmEdge's exit status after a trap.
+const TRAPPED: u8 = 134;
+
+fn main() -> ExitCode {
+    let done = match Cli::parse().job {
+        Job::Run { settings, guest } => run(&settings, &guest),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("error: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+fn run(settings: &Settings, words: &[OsString]) -> Result<ExitCode> {
+    let (wasm, _) = words.split_first().context("no guest is named")?;
+    let pulse = Pulse::start()?;
+    let module = pulse.module(Path::new(wasm))?;
+    let host = settings.host(words)?;
+    let (end, _) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    Ok(match end {
+        End::Exit(code) => ExitCode::from(code as u8),
+        End::Trap(why) => {
+            eprintln!("error: {why}");
+            ExitCode::from(TRAPPED)
+        }
+    })
+}

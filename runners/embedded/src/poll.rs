@@ -1,0 +1,462 @@
+//! `poll_oneoff` over sockets, clocks and the standard streams.
+//!
+//! The system's `poll` is asked, which keeps nothing from one call to the next. What WasmEdge keeps
+//! there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to meet it.
+
+use std::collections::HashSet;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::time::{Duration, Instant, SystemTime};
+
+use rustix::event::{PollFd, PollFlags};
+use rustix::fs::{FileType, fstat};
+use rustix::net::SocketType;
+use rustix::net::sockopt;
+use rustix::stdio;
+
+use crate::calls::Context;
+use crate::clock;
+use crate::errno::{Answer, Errno, Stop};
+use crate::host::Host;
+use crate::memory::Memory;
+use crate::wasi;
+
+pub const SUBSCRIPTION: u32 = 48;
+pub const EVENT: u32 = 32;
+/// An event's flag: the peer has closed, or there is no connection.
+pub const HANGUP: u16 = 1;
+
+const REALTIME: u32 = 0;
+const MONOTONIC: u32 = 1;
+const ABSOLUTE: u16 = 1;
+/// The system has no events for it, neither now nor later.
+const REGULAR: Errno = Errno::PERM;
+
+/// What is waited for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wanted {
+    Clock {
+        id: u32,
+        timeout: u64,
+        absolute: bool,
+    },
+    Read(u32),
+    Write(u32),
+    /// None of the three.
+    Nothing,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Subscription {
+    pub userdata: u64,
+    pub wanted: Wanted,
+}
+
+/// An event as the guest gets it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    pub userdata: u64,
+    pub error: Errno,
+    pub kind: u8,
+    pub nbytes: u64,
+    pub flags: u16,
+}
+
+/// What WasmEdge remembers of the call before.
+#[derive(Debug, Default)]
+pub struct Poller {
+    /// The sockets of the last call, by their ids, and those that its queue still holds.
+    remembered: HashSet<u64>,
+    held: HashSet<u64>,
+    /// The slots of a call that was interrupted: they are filled by the next one.
+    interrupted: Vec<Wanted>,
+}
+
+impl Poller {
+    /// A socket has been closed.
+    pub fn forget(&mut self, id: u64) {
+        self.remembered.remove(&id);
+        self.held.remove(&id);
+    }
+
+    /// A call without subscriptions empties the queue, but not the memory of it.
+    fn empty(&mut self) {
+        self.held.clear();
+    }
+
+    fn turn(&mut self, ids: HashSet<u64>) {
+        self.held = ids.iter().filter(|id| !self.lost(**id)).copied().collect();
+        self.remembered = ids;
+    }
+
+    /// Whether it is believed to be in the queue, and is not.
+    fn lost(&self, id: u64) -> bool {
+        self.remembered.contains(&id) && !self.held.contains(&id)
+    }
+
+    pub fn interrupt(&mut self, list: &[Subscription]) {
+        self.interrupted = list.iter().map(|one| one.wanted).collect();
+    }
+}
+
+impl Subscription {
+    pub fn read(memory: &Memory<'_>, at: u32) -> Result<Subscription, Errno> {
+        let bytes: [u8; SUBSCRIPTION as usize] = memory.read(at, 8)?;
+        let u32_at = |at: usize| {
+            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
+        };
+        let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
+        let wanted = match bytes[8] {
+            0 if u32_at(16) <= MONOTONIC && u32_at(40) as u16 <= ABSOLUTE => Wanted::Clock {
+                id: u32_at(16),
+                timeout: u64_at(24),
+                absolute: u32_at(40) as u16 == ABSOLUTE,
+            },
+            1 => Wanted::Read(u32_at(16)),
+            2 => Wanted::Write(u32_at(16)),
+            _ => Wanted::Nothing,
+        };
+        Ok(Subscription {
+            userdata: u64_at(0),
+            wanted,
+        })
+    }
+
+    fn fd(&self) -> Option<u32> {
+        match self.wanted {
+            Wanted::Read(fd) | Wanted::Write(fd) => Some(fd),
+            _ => None,
+        }
+    }
+
+    fn event(&self, error: Errno) -> Event {
+        Event {
+            userdata: self.userdata,
+            error,
+            kind: match self.wanted {
+                Wanted::Read(_) => 1,
+                Wanted::Write(_) => 2,
+                _ => 0,
+            },
+            nbytes: 0,
+            flags: 0,
+        }
+    }
+}
+
+impl Event {
+    fn bytes(&self) -> [u8; EVENT as usize] {
+        let mut bytes = [0; EVENT as usize];
+        bytes[..8].copy_from_slice(&self.userdata.to_le_bytes());
+        bytes[8..10].copy_from_slice(&self.error.0.to_le_bytes());
+        bytes[10] = self.kind;
+        bytes[16..24].copy_from_slice(&self.nbytes.to_le_bytes());
+        bytes[24..26].copy_from_slice(&self.flags.to_le_bytes());
+        bytes
+    }
+
+    pub fn read(memory: &Memory<'_>, at: u32) -> Result<Event, Errno> {
+        let bytes: [u8; EVENT as usize] = memory.read(at, 8)?;
+        let number = |range: std::ops::Range<usize>| {
+            bytes[range]
+                .iter()
+                .rev()
+                .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
+        };
+        Ok(Event {
+            userdata: number(0..8),
+            error: Errno(number(8..10) as u16),
+            kind: bytes[10],
+            nbytes: number(16..24),
+            flags: number(24..26) as u16,
+        })
+    }
+}
+
+pub fn poll_oneoff(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let [list, events, count, found] = [0, 1, 2, 3].map(|index| args[index] as u32);
+    context.memory.array(list, count, SUBSCRIPTION, 8)?;
+    context.memory.array(events, count, EVENT, 8)?;
+    context.memory.writable(found, 4)?;
+    let read = |index| Subscription::read(&context.memory, list + SUBSCRIPTION * index);
+    let list = (0..count).map(read).collect::<Result<Vec<_>, _>>()?;
+    let told = match context.host.meddle_before_poll(&list) {
+        Some(told) => told,
+        None => {
+            let told = wait(context, &list)?;
+            context.host.meddle_after_poll(&list, told)
+        }
+    };
+    // Never more than there is room for; but the number may lie.
+    for (index, event) in told.events.iter().take(count as usize).enumerate() {
+        let at = events + EVENT * index as u32;
+        context.memory.write(at, 8, &event.bytes())?;
+    }
+    Ok(context.memory.set_u32(found, told.found)?)
+}
+
+/// What one call tells.
+#[derive(Debug, Clone, Default)]
+pub struct Told {
+    pub events: Vec<Event>,
+    /// What it says their number is.
+    pub found: u32,
+}
+
+impl From<Vec<Event>> for Told {
+    fn from(events: Vec<Event>) -> Told {
+        let found = events.len() as u32;
+        Told { events, found }
+    }
+}
+
+/// One subscription while its call lasts.
+#[derive(Debug, Default)]
+struct Slot {
+    event: Option<Event>,
+    due: Option<Instant>,
+    /// Its place among what the system is asked about.
+    asked: Option<usize>,
+}
+
+fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
+    if list.is_empty() {
+        context.host.poller.empty();
+        return match context.host.faultless() {
+            // As preview 1 says: without anything to wait for there is no end.
+            true => Err(Errno::INVAL.into()),
+            false => Ok(Told::default()),
+        };
+    }
+    let now = Instant::now();
+    let mut slots = Vec::with_capacity(list.len());
+    let mut seen = HashSet::new();
+    for one in list {
+        slots.push(prepare(context, one, now, &mut seen)?);
+    }
+    let host = &*context.host;
+    let interrupted = host.poller.interrupted.clone();
+    let mut asked = Vec::new();
+    for (one, slot) in list.iter().zip(&mut slots) {
+        if let (Some(fd), None) = (one.fd(), slot.event) {
+            slot.asked = Some(asked.len());
+            let fd = descriptor(host, fd).ok_or(Errno::BADF)?;
+            asked.push(PollFd::from_borrowed_fd(fd, flags(host, one.wanted)));
+        }
+    }
+    // They are still watched, although the call says that they are there already.
+    for wanted in &interrupted {
+        let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
+            continue;
+        };
+        if let Some(fd) = descriptor(host, fd) {
+            asked.push(PollFd::from_borrowed_fd(fd, flags(host, *wanted)));
+        }
+    }
+    let clocks = slots.iter().filter_map(|slot| slot.due).min();
+    // WasmEdge goes on waiting for the others (0.14.1, 0.17.1).
+    let failed = slots.iter().any(|slot| slot.event.is_some());
+    let end = match failed && host.faultless() && interrupted.is_empty() {
+        true => Some(now),
+        false => clocks,
+    };
+    Host::wait(&mut asked, end, host.deadline)?;
+    let now = Instant::now();
+    for (one, slot) in list.iter().zip(&mut slots) {
+        if slot.due.is_some_and(|due| due <= now) {
+            slot.event = Some(one.event(Errno::SUCCESS));
+        }
+        if let Some(place) = slot.asked {
+            slot.event = ready(host, one, asked[place].revents());
+        }
+    }
+    drop(asked);
+    let ids = list
+        .iter()
+        .filter_map(|one| host.socket(one.fd()?))
+        .map(|socket| socket.id);
+    let ids = ids.collect();
+    if !interrupted.is_empty() {
+        misplace(host, list, &mut slots, &interrupted)?;
+    }
+    let poller = &mut context.host.poller;
+    poller.turn(ids);
+    poller.interrupted.clear();
+    let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
+    Ok(events.into())
+}
+
+/// Looks at one subscription before the wait: what cannot be waited for is answered at once.
+fn prepare(
+    context: &mut Context<'_>,
+    one: &Subscription,
+    now: Instant,
+    seen: &mut HashSet<(u32, bool)>,
+) -> Answer<Slot> {
+    let failed = |errno| Slot {
+        event: Some(one.event(errno)),
+        ..Slot::default()
+    };
+    let fd = match one.wanted {
+        Wanted::Nothing => return Ok(failed(Errno::INVAL)),
+        Wanted::Clock {
+            id,
+            timeout,
+            absolute,
+        } => {
+            return Ok(Slot {
+                due: due(id, timeout, absolute, now),
+                ..Slot::default()
+            });
+        }
+        Wanted::Read(fd) | Wanted::Write(fd) => fd,
+    };
+    if context.host.socket(fd).is_none() {
+        match wasi::filetype(context, fd) {
+            Err(Stop::Errno(errno)) => return Ok(failed(errno)),
+            Err(other) => return Err(other),
+            Ok(3) => return Ok(failed(Errno::NOTCAPABLE)),
+            Ok(_) if fd > 2 => return Ok(failed(REGULAR)),
+            Ok(_) => {
+                let kind = descriptor(context.host, fd).and_then(|fd| fstat(fd).ok());
+                let kind = kind.map(|stat| FileType::from_raw_mode(stat.st_mode));
+                let pollable = [FileType::Fifo, FileType::Socket].map(Some);
+                let terminal = descriptor(context.host, fd).is_some_and(rustix::termios::isatty);
+                if !pollable.contains(&kind) && !terminal {
+                    return Ok(failed(REGULAR));
+                }
+            }
+        }
+    }
+    if !seen.insert((fd, matches!(one.wanted, Wanted::Read(_)))) {
+        return Ok(failed(Errno::EXIST));
+    }
+    let poller = &context.host.poller;
+    if poller.interrupted.contains(&one.wanted) {
+        return Ok(failed(Errno::EXIST));
+    }
+    let id = context.host.socket(fd).map(|socket| socket.id);
+    if !context.host.faultless() && id.is_some_and(|id| poller.lost(id)) {
+        return Ok(failed(Errno::NOENT));
+    }
+    Ok(Slot::default())
+}
+
+/// When a clock strikes; never, if that is further away than this host can count.
+fn due(id: u32, timeout: u64, absolute: bool, now: Instant) -> Option<Instant> {
+    let timeout = Duration::from_nanos(timeout);
+    if !absolute {
+        // WasmEdge takes the highest number for "never", and makes 1 ns of none.
+        return now
+            .checked_add(timeout)
+            .filter(|_| timeout.as_nanos() < u64::MAX.into());
+    }
+    let clock = match id {
+        REALTIME => SystemTime::now()
+            .duration_since(SystemTime::UNIX_EPOCH)
+            .unwrap_or_default(),
+        _ => clock::monotonic(),
+    };
+    now.checked_add(timeout.saturating_sub(clock))
+}
+
+/// The system's own descriptor.
+fn descriptor(host: &Host, fd: u32) -> Option<BorrowedFd<'_>> {
+    match (host.socket(fd), fd) {
+        (Some(socket), _) => Some(socket.as_fd()),
+        (None, 0) => Some(stdio::stdin()),
+        (None, 1) => Some(stdio::stdout()),
+        (None, 2) => Some(stdio::stderr()),
+        _ => None,
+    }
+}
+
+fn flags(host: &Host, wanted: Wanted) -> PollFlags {
+    let direction = match wanted {
+        Wanted::Read(_) => PollFlags::IN,
+        _ => PollFlags::OUT,
+    };
+    match host.faultless() {
+        true => direction,
+        false => direction | PollFlags::RDHUP,
+    }
+}
+
+/// What the system's answer means for one subscription.
+fn ready(host: &Host, one: &Subscription, found: PollFlags) -> Option<Event> {
+    let fd = one.fd()?;
+    let ended = host.socket(fd).is_some_and(|socket| socket.reset);
+    let [input, output, hangup] =
+        [PollFlags::IN, PollFlags::OUT, PollFlags::HUP].map(|flag| found.intersects(flag));
+    let marked = match one.wanted {
+        Wanted::Read(_) => input,
+        _ => output,
+    };
+    // Without a direction there is nothing that WasmEdge could say, and it says nothing.
+    let alone = host.faultless() && found.intersects(PollFlags::ERR);
+    if !(marked || hangup || alone || ended) {
+        return None;
+    }
+    Some(Event {
+        nbytes: nbytes(host, one),
+        flags: if hangup || ended { HANGUP } else { 0 },
+        ..one.event(Errno::SUCCESS)
+    })
+}
+
+/// WasmEdge says 1 of whatever is readable but listeners (0.14.1, 0.17.1), and what room there is
+/// of what is writable.
+fn nbytes(host: &Host, one: &Subscription) -> u64 {
+    let Some(socket) = one.fd().and_then(|fd| host.socket(fd)) else {
+        return 1;
+    };
+    let listener =
+        socket.kind == SocketType::STREAM && sockopt::socket_acceptconn(socket).unwrap_or_default();
+    match one.wanted {
+        Wanted::Read(_) if listener => 0,
+        Wanted::Read(_) if !host.faultless() => 1,
+        Wanted::Read(_) => rustix::io::ioctl_fionread(socket).unwrap_or_default(),
+        _ => sockopt::socket_send_buffer_size(socket).unwrap_or_default() as u64,
+    }
+}
+
+/// After an interrupted call WasmEdge writes what becomes ready into the slots that the interrupted
+/// call had, whatever the new call has in their place.
+fn misplace(
+    host: &Host,
+    list: &[Subscription],
+    slots: &mut [Slot],
+    interrupted: &[Wanted],
+) -> Answer {
+    for (place, wanted) in interrupted.iter().enumerate() {
+        let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
+            continue;
+        };
+        let Some(os) = descriptor(host, fd) else {
+            continue;
+        };
+        let mut now = [PollFd::from_borrowed_fd(os, flags(host, *wanted))];
+        Host::wait(&mut now, Some(Instant::now()), None)?;
+        let as_asked = Subscription {
+            userdata: 0,
+            wanted: *wanted,
+        };
+        let Some(event) = ready(host, &as_asked, now[0].revents()) else {
+            continue;
+        };
+        let same_kind = |there: &Subscription| {
+            std::mem::discriminant(&there.wanted) == std::mem::discriminant(wanted)
+        };
+        match list.get(place) {
+            Some(there) if same_kind(there) => {
+                let userdata = there.userdata;
+                slots[place].event = Some(Event { userdata, ..event });
+            }
+            _ => {
+                return Err(Stop::Trap(
+                    "WasmEdge ends here: the list has changed after an interrupted poll".into(),
+                ));
+            }
+        }
+    }
+    Ok(())
+}

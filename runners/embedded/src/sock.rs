@@ -1,0 +1,220 @@
+//! Sockets: opened, bound, connected, accepted, shut down and asked for their addresses.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
+
+use rustix::event::PollFlags;
+use rustix::net::sockopt::{self, Timeout};
+use rustix::net::{self, AddressFamily, Shutdown, SocketAddrAny, SocketFlags, SocketType};
+
+use crate::address::{self, Address, STORAGE, Told, Version};
+use crate::calls::Context;
+use crate::errno::{Answer, Errno, Stop};
+use crate::host::{Host, INET4, INET6, Socket, UNIX, until_ready};
+use crate::wasi::{self, NONBLOCK};
+
+const DATAGRAM: u64 = 1;
+const STREAM: u64 = 2;
+const KNOWN_FLAGS: u64 = 0b1_1111;
+
+/// The socket `fd`, or why it is none.
+pub fn find(context: &mut Context<'_>, fd: u64) -> Answer {
+    let fd = fd as u32;
+    if let Some(socket) = context.host.socket(fd) {
+        return match socket.reset {
+            // Its descriptor is no longer the connection's.
+            true => Err(Errno::CONNRESET.into()),
+            false => Ok(()),
+        };
+    }
+    wasi::filetype(context, fd)?;
+    Err(Errno::NOTSOCK.into())
+}
+
+/// As [`find`], with the socket and the time that blocking calls have.
+pub fn found<'a>(context: &'a mut Context<'_>, fd: u64) -> Answer<&'a Socket> {
+    find(context, fd)?;
+    context.host.socket(fd as u32).ok_or(Errno::BADF.into())
+}
+
+/// How long an operation may block: what the guest has set, and its whole time.
+pub fn limits(
+    host: &Host,
+    socket: &Socket,
+    which: Timeout,
+) -> (Option<Duration>, Option<std::time::Instant>) {
+    let limit = sockopt::socket_timeout(&socket.fd, which).ok().flatten();
+    (limit, host.deadline)
+}
+
+pub fn open(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let family = args[0] as u32;
+    let system = match family {
+        INET4 => AddressFamily::INET,
+        INET6 => AddressFamily::INET6,
+        UNIX => AddressFamily::UNIX,
+        _ => return Err(Errno::INVAL.into()),
+    };
+    let kind = match args[1] {
+        DATAGRAM => SocketType::DGRAM,
+        STREAM => SocketType::STREAM,
+        _ => return Err(Errno::INVAL.into()),
+    };
+    context.memory.writable(args[2] as u32, 4)?;
+    if family == UNIX && !context.host.rights.af_unix {
+        return Err(Errno::NOSYS.into());
+    }
+    context.host.has_room()?;
+    let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let fd = net::socket_with(system, kind, flags, None)?;
+    let number = context.host.insert(fd, family, kind);
+    Ok(context.memory.set_u32(args[2] as u32, number)?)
+}
+
+fn address(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer<Address> {
+    let (at, port) = (args[1] as u32, args[2] as u32);
+    let address = address::read(context.host, &context.memory, version, at, port)?;
+    find(context, args[0])?;
+    address::permit(context.host, &address)?;
+    Ok(address)
+}
+
+pub fn bind(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let address = address(context, args, version)?;
+    let socket = found(context, args[0])?;
+    Ok(match address {
+        Address::Ip(ip) => net::bind(socket, &ip),
+        Address::Unix(path) => net::bind(socket, &path),
+    }?)
+}
+
+pub fn listen(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let socket = found(context, args[0])?;
+    Ok(net::listen(socket, args[1] as u32 as i32)?)
+}
+
+pub fn connect(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let address = address(context, args, version)?;
+    let deadline = context.host.deadline;
+    let socket = found(context, args[0])?;
+    let connected = match address {
+        Address::Ip(ip) => net::connect(socket, &ip),
+        Address::Unix(path) => net::connect(socket, &path),
+    };
+    match connected {
+        Err(rustix::io::Errno::INPROGRESS) if !socket.nonblocking => {
+            let waiting = (socket.as_fd(), PollFlags::OUT);
+            let mut list = [rustix::event::PollFd::from_borrowed_fd(
+                waiting.0, waiting.1,
+            )];
+            Host::wait(&mut list, None, deadline)?;
+            Ok(sockopt::socket_error(socket)??)
+        }
+        other => Ok(other?),
+    }
+}
+
+pub fn shutdown(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let how = match args[1] {
+        0 | 1 => Shutdown::Read,
+        2 => Shutdown::Write,
+        3 => Shutdown::Both,
+        _ => return Err(Errno::INVAL.into()),
+    };
+    let socket = found(context, args[0])?;
+    Ok(net::shutdown(socket, how)?)
+}
+
+/// The first version: the accepted socket is blocking.
+pub fn accept(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    accept_one(context, args[0], args[1] as u32, 0)
+}
+
+/// The second one, which std knows too: the accepted socket has these flags.
+pub fn accept_with(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    if args[1] & !KNOWN_FLAGS != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    accept_one(context, args[0], args[2] as u32, args[1])
+}
+
+fn accept_one(context: &mut Context<'_>, listener: u64, out: u32, flags: u64) -> Answer {
+    context.memory.writable(out, 4)?;
+    find(context, listener)?;
+    context.host.has_room()?;
+    let host = &*context.host;
+    let socket = host.socket(listener as u32).ok_or(Errno::BADF)?;
+    let (family, kind) = (socket.family, socket.kind);
+    let limits = limits(host, socket, Timeout::Recv);
+    let os = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
+    let waiting = (socket.as_fd(), socket.nonblocking);
+    let fd: OwnedFd = until_ready(waiting, PollFlags::IN, limits, || {
+        net::accept_with(socket, os)
+    })?;
+    let number = context.host.insert(fd, family, kind);
+    let faultless = context.host.faultless();
+    if let Some(accepted) = context.host.socket_mut(number) {
+        accepted.accepted = true;
+        accepted.nonblocking = faultless && flags & NONBLOCK != 0;
+    }
+    // WasmEdge (0.14.1, 0.17.1) sets the flag on the listener instead.
+    if !faultless && flags & NONBLOCK != 0 {
+        if let Some(listener) = context.host.socket_mut(listener as u32) {
+            listener.nonblocking = true;
+        }
+    }
+    Ok(context.memory.set_u32(out, number)?)
+}
+
+pub fn local(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let address = |socket: &Socket| Ok(net::getsockname(socket)?);
+    tell(context, args, version, address)
+}
+
+pub fn peer(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let address = |socket: &Socket| -> Answer<SocketAddrAny> {
+        net::getpeername(socket)?.ok_or(Stop::Errno(Errno::NOTCONN))
+    };
+    tell(context, args, version, address)
+}
+
+fn tell(
+    context: &mut Context<'_>,
+    args: &[u64],
+    version: Version,
+    ask: impl Fn(&Socket) -> Answer<SocketAddrAny>,
+) -> Answer {
+    let piece = context.memory.piece(args[1] as u32)?;
+    let (kind, port) = match version {
+        Version::V1 => (Some(args[2] as u32), args[3] as u32),
+        Version::V2 => (None, args[2] as u32),
+    };
+    context.memory.writable(port, 4)?;
+    kind.map_or(Ok(()), |kind| context.memory.writable(kind, 4))?;
+    let fits = match version {
+        Version::V1 => [4, 16].contains(&piece.length),
+        Version::V2 => piece.length as usize == STORAGE,
+    };
+    if !fits {
+        return Err(Errno::INVAL.into());
+    }
+    let told = address::told(&ask(found(context, args[0])?)?)?;
+    match kind {
+        None => told.store(&mut context.memory, piece)?,
+        Some(kind) => {
+            let code = bare(&told, piece.length)?;
+            context.memory.get_mut(piece)?[..told.bytes.len()].copy_from_slice(&told.bytes);
+            context.memory.set_u32(kind, code)?;
+        }
+    }
+    Ok(context.memory.set_u32(port, told.port.into())?)
+}
+
+/// The first version's code for a family, if the address fits into `room` bytes.
+fn bare(told: &Told, room: u32) -> Result<u32, Errno> {
+    match told.family {
+        INET4 => Ok(4),
+        INET6 if room == 16 => Ok(6),
+        _ => Err(Errno::NOMEM),
+    }
+}

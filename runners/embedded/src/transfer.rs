@@ -1,0 +1,243 @@
+//! Bytes and datagrams, in and out. They are copied through a buffer of this host's own: the
+//! guest's pieces may overlap as they like.
+
+use std::os::fd::AsFd;
+
+use rustix::event::PollFlags;
+use rustix::net::sockopt::Timeout;
+use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketType};
+
+use crate::address::{self, Address, STORAGE, Version};
+use crate::calls::Context;
+use crate::errno::{Answer, Errno};
+use crate::host::{Socket, UNIX, until_ready};
+use crate::memory::{Piece, room};
+use crate::sock::{found, limits};
+
+/// One call moves no more, whatever the guest's pieces add up to. Datagrams are shorter.
+const MOST: usize = 1 << 20;
+
+const PEEK: u64 = 1;
+const WAIT_FOR_ALL: u64 = 2;
+/// What the guest is told about a datagram that did not fit.
+const TRUNCATED: u16 = 1;
+
+/// What came in.
+struct Received {
+    bytes: Vec<u8>,
+    truncated: bool,
+    from: Option<SocketAddrAny>,
+}
+
+/// What the adversary makes of one transfer.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Meddling {
+    /// No more than so many bytes are moved.
+    pub most: Option<usize>,
+    /// Of a datagram, no more than so many bytes are told.
+    pub cut: Option<usize>,
+}
+
+fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> Answer<Received> {
+    if flags & !(PEEK | WAIT_FOR_ALL) != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    found(context, fd)?;
+    let meddling = context.host.meddle(fd, flags & PEEK != 0)?;
+    let host = &*context.host;
+    let socket = host.socket(fd as u32).ok_or(Errno::BADF)?;
+    let datagrams = socket.kind == SocketType::DGRAM;
+    let mut most = room(pieces, MOST);
+    if !datagrams {
+        most = most.min(meddling.most.unwrap_or(most));
+    }
+    let mut os = RecvFlags::empty();
+    os.set(RecvFlags::PEEK, flags & PEEK != 0);
+    // Asked of a stream, it would throw bytes away.
+    os.set(RecvFlags::TRUNC, datagrams);
+    os.set(
+        RecvFlags::WAITALL,
+        flags & WAIT_FOR_ALL != 0 && !socket.nonblocking,
+    );
+    let mut bytes = vec![0; most];
+    let waiting = (socket.as_fd(), socket.nonblocking);
+    let limits = limits(host, socket, Timeout::Recv);
+    let (_, length, from) = until_ready(waiting, PollFlags::IN, limits, || {
+        net::recvfrom(socket, &mut bytes[..], os)
+    })?;
+    let mut truncated = length > most;
+    let mut kept = length.min(most);
+    if let Some(cut) = meddling.cut.filter(|cut| datagrams && *cut < kept) {
+        (kept, truncated) = (cut, true);
+    }
+    bytes.truncate(kept);
+    Ok(Received {
+        bytes,
+        truncated,
+        from,
+    })
+}
+
+/// Hands over what came in, and says how much it is and whether that is all.
+fn hand_over(
+    context: &mut Context<'_>,
+    pieces: &[Piece],
+    received: &Received,
+    [length, flags]: [u64; 2],
+) -> Answer {
+    let memory = &mut context.memory;
+    memory.scatter(pieces, &received.bytes)?;
+    memory.set_u32(length as u32, received.bytes.len() as u32)?;
+    let told = if received.truncated { TRUNCATED } else { 0 };
+    Ok(memory.set_u16(flags as u32, told)?)
+}
+
+fn check_outs(context: &Context<'_>, [length, flags]: [u64; 2]) -> Answer {
+    context.memory.writable(length as u32, 4)?;
+    Ok(context.memory.writable(flags as u32, 2)?)
+}
+
+pub fn recv(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    let outs = [args[4], args[5]];
+    check_outs(context, outs)?;
+    let received = receive(context, args[0], &pieces, args[3])?;
+    hand_over(context, &pieces, &received, outs)
+}
+
+/// `fd_read` of a socket.
+pub fn read(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    context.memory.writable(args[3] as u32, 4)?;
+    let received = receive(context, args[0], &pieces, 0)?;
+    context.memory.scatter(&pieces, &received.bytes)?;
+    Ok(context
+        .memory
+        .set_u32(args[3] as u32, received.bytes.len() as u32)?)
+}
+
+pub fn recv_from(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    context.memory.writable(args[5] as u32, 2)?;
+    from(context, args, Some(args[5] as u32), [args[6], args[7]])
+}
+
+/// The first version never tells the port.
+pub fn recv_from_v1(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    from(context, args, None, [args[5], args[6]])
+}
+
+fn from(context: &mut Context<'_>, args: &[u64], port: Option<u32>, outs: [u64; 2]) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    let address = context.memory.piece(args[3] as u32)?;
+    check_outs(context, outs)?;
+    let size = address.length as usize;
+    let family = found(context, args[0])?.family;
+    let fits = match port {
+        Some(_) => [4, 16, STORAGE].contains(&size),
+        None => [4, 16].contains(&size),
+    };
+    // A Unix socket's sender needs the room of all; WasmEdge takes the datagram before it looks.
+    let lost = family == UNIX && size != STORAGE && !context.host.faultless();
+    if !fits || (family == UNIX && size != STORAGE && !lost) {
+        return Err(Errno::INVAL.into());
+    }
+    let received = receive(context, args[0], &pieces, args[4])?;
+    if lost {
+        return Err(Errno::INVAL.into());
+    }
+    tell_sender(context, &received, address, port)?;
+    hand_over(context, &pieces, &received, outs)
+}
+
+/// Writes where a datagram came from. A stream has no sender, and an unbound Unix socket no name.
+fn tell_sender(
+    context: &mut Context<'_>,
+    received: &Received,
+    room: Piece,
+    port: Option<u32>,
+) -> Answer {
+    let Some(from) = &received.from else {
+        return Ok(());
+    };
+    let told = address::told(from)?;
+    let named = told.bytes.iter().any(|byte| *byte != 0) || told.family != UNIX;
+    if room.length as usize == STORAGE {
+        // WasmEdge leaves what the stack held where the sender is unnamed, so guests must not
+        // look: a family that does not exist makes those who do fall.
+        if named || context.host.faultless() {
+            told.store(&mut context.memory, room)?;
+        } else {
+            context.memory.get_mut(room)?[..2].copy_from_slice(&[0xad, 0xde]);
+        }
+    } else if told.bytes.len() <= room.length as usize {
+        context.memory.get_mut(room)?[..told.bytes.len()].copy_from_slice(&told.bytes);
+    }
+    if let Some(port) = port.filter(|_| told.family != UNIX) {
+        // In the network's order, unlike everywhere else.
+        context.memory.write(port, 2, &told.port.to_be_bytes())?;
+    }
+    Ok(())
+}
+
+/// Sends what the pieces hold; the answer is how much went.
+fn transmit(
+    context: &mut Context<'_>,
+    fd: u64,
+    pieces: &[Piece],
+    to: Option<&Address>,
+) -> Answer<u32> {
+    found(context, fd)?;
+    let meddling = context.host.meddle(fd, false)?;
+    let host = &*context.host;
+    let socket = host.socket(fd as u32).ok_or(Errno::BADF)?;
+    let mut bytes = context.memory.gather(pieces, MOST)?;
+    if socket.kind == SocketType::STREAM {
+        bytes.truncate(meddling.most.unwrap_or(bytes.len()));
+    }
+    let waiting = (socket.as_fd(), socket.nonblocking);
+    let limits = limits(host, socket, Timeout::Send);
+    let sent = until_ready(waiting, PollFlags::OUT, limits, || {
+        send_once(socket, &bytes, to)
+    })?;
+    Ok(sent as u32)
+}
+
+fn send_once(socket: &Socket, bytes: &[u8], to: Option<&Address>) -> rustix::io::Result<usize> {
+    let flags = SendFlags::NOSIGNAL;
+    match to {
+        None => net::send(socket, bytes, flags),
+        Some(Address::Ip(ip)) => net::sendto(socket, bytes, flags, ip),
+        Some(Address::Unix(path)) => net::sendto(socket, bytes, flags, path),
+    }
+}
+
+pub fn send(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    context.memory.writable(args[4] as u32, 4)?;
+    if args[3] != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    let sent = transmit(context, args[0], &pieces, None)?;
+    Ok(context.memory.set_u32(args[4] as u32, sent)?)
+}
+
+/// `fd_write` of a socket.
+pub fn write(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    context.memory.writable(args[3] as u32, 4)?;
+    let sent = transmit(context, args[0], &pieces, None)?;
+    Ok(context.memory.set_u32(args[3] as u32, sent)?)
+}
+
+pub fn send_to(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
+    context.memory.writable(args[6] as u32, 4)?;
+    if args[5] != 0 {
+        return Err(Errno::INVAL.into());
+    }
+    let (at, port) = (args[3] as u32, args[4] as u32);
+    let to = address::read(context.host, &context.memory, version, at, port)?;
+    address::permit(context.host, &to)?;
+    let sent = transmit(context, args[0], &pieces, Some(&to))?;
+    Ok(context.memory.set_u32(args[6] as u32, sent)?)
+}
