@@ -3,6 +3,7 @@
 
 mod address;
 mod adversary;
+mod batch;
 mod calls;
 mod clock;
 mod engine;
@@ -48,6 +49,8 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         guest: Vec<OsString>,
     },
+    /// Run every case of a guest that lists them, and with seeds against their faults.
+    Suite(batch::Options),
 }
 
 /// WasmEdge's exit status after a trap.
@@ -56,6 +59,10 @@ const TRAPPED: u8 = 134;
 fn main() -> ExitCode {
     let done = match Cli::parse().job {
         Job::Run { settings, guest } => run(&settings, &guest),
+        Job::Suite(options) => batch::main(&options).map(|well| match well {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -68,7 +75,15 @@ fn run(settings: &Settings, words: &[OsString]) -> Result<ExitCode> {
     let pulse = Pulse::start()?;
     let module = pulse.module(Path::new(wasm))?;
     let host = settings.host(words)?;
-    let (end, _) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    let (end, host) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    if let Some(adversary) = &host.adversary {
+        let log: Vec<String> = adversary
+            .log()
+            .iter()
+            .map(|order| order.to_string())
+            .collect();
+        eprintln!("faults: {}", log.join(","));
+    }
     Ok(match end {
         End::Exit(code) => ExitCode::from(code as u8),
         End::Trap(why) => {
