@@ -188,7 +188,8 @@ impl<H: Host> Waiter<H> {
             self.call(step, &mut timer)?;
             let aside = self.deliver(out, healed == HEALINGS);
             if aside.lost_rows {
-                self.heal()?;
+                // Without any source: the host lets go of all that it remembers.
+                call_alone(&mut self.host, &mut [NO_EVENT])?;
                 healed += 1;
             }
             match aside.first {
@@ -289,19 +290,6 @@ impl<H: Host> Waiter<H> {
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// A call without any source: the host lets go of all that it remembers.
-    fn heal(&mut self) -> io::Result<()> {
-        let clock = [First::Clock(1).row()];
-        let mut answer = [NO_EVENT];
-        for _ in 0..INTERRUPTIONS {
-            self.host.poll(&clock, &mut answer)?;
-            if answer[0].error != ERRNO_INTR {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Delivers the host's answer as far as there is room.
     fn deliver(&mut self, out: &mut Vec<Event>, healed: bool) -> Aside {
         let mut aside = Aside::default();
@@ -334,6 +322,18 @@ impl<H: Host> Waiter<H> {
             out.push(Event { raw });
         }
     }
+}
+
+/// A call that has nothing but a clock, and again for as long as it is interrupted.
+pub(super) fn call_alone(host: &mut impl Host, answer: &mut [wasi::Event; 1]) -> io::Result<()> {
+    let clock = [First::Clock(1).row()];
+    for _ in 0..INTERRUPTIONS {
+        host.poll(&clock, answer)?;
+        if answer[0].error != ERRNO_INTR {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Timer {

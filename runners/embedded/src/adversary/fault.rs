@@ -107,7 +107,6 @@ impl Fault {
                 NO_ERRNO,
             ],
             Fault::Zero | Fault::Hangup | Fault::Reorder | Fault::Duplicate => &[Errno::AGAIN],
-            Fault::Corrupt => &[Errno::AGAIN],
             _ => &[],
         }
     }

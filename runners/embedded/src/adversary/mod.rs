@@ -29,7 +29,7 @@ const MOST_IDLE: u64 = 3_000;
 /// As many faults as a seed may choose of.
 const MOST_KINDS: usize = 4;
 /// What a late connection and a late clock are late by.
-const LATE: Duration = Duration::from_millis(15);
+const LATE: Duration = Duration::from_millis(3);
 
 #[derive(Debug)]
 pub struct Adversary {

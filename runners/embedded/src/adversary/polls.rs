@@ -105,9 +105,13 @@ impl Host {
         if let Some(mut dice) = adversary.comes(Fault::Hangup) {
             befall(list, events, &mut dice, |event, _| event.flags |= HANGUP);
         }
+        let current = |userdata: &u64| list.iter().any(|one| one.userdata == *userdata);
         if let Some(mut dice) = adversary.comes(Fault::Corrupt) {
             if let Some(event) = pick(events, &mut dice) {
-                event.userdata ^= 1 << dice.random_range(0..64);
+                // What is another subscription's would be a true event, for all that can be told.
+                while current(&event.userdata) {
+                    event.userdata ^= 1 << dice.random_range(0..64);
+                }
             }
         }
         if let Some(mut dice) = adversary.comes(Fault::Duplicate) {
@@ -115,7 +119,6 @@ impl Host {
             events.extend(copy);
         }
         if let Some(mut dice) = adversary.comes(Fault::Stale) {
-            let current = |userdata: &u64| list.iter().any(|one| one.userdata == *userdata);
             let mut old = adversary.polls.userdata.clone();
             old.retain(|userdata| !current(userdata));
             if let Some(userdata) = old.choose(&mut dice) {
