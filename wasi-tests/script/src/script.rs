@@ -1,12 +1,11 @@
 //! `script SEED COUNT [--only I,J,…] [--until I] [--aligned]`: so many operations, each of which
 //! depends on the seed and its own number alone, and on nothing that the others did except for
-//! what is open. So a difference between hosts can be narrowed down by leaving operations out.
+//! what is open; number 0 is the preparation. So a difference between hosts can be narrowed down by leaving operations out.
 //!
 //! It is to be run in an empty folder, with an empty standard input, and where it may use Unix
 //! sockets. Everything it connects to is its own or refuses on loopback.
 
 use std::env;
-use std::ops::Range;
 use std::process::ExitCode;
 
 use crate::ops;
@@ -16,7 +15,7 @@ const USAGE: &str = "usage: script SEED COUNT [--only I,J,...] [--until I] [--al
 
 struct Plan {
     seed: u64,
-    numbers: Range<usize>,
+    last: usize,
     only: Option<Vec<usize>>,
     /// Hosts from 0.16.0 on refuse what is not aligned.
     aligned: bool,
@@ -36,7 +35,7 @@ fn plan(words: &[String]) -> Option<Plan> {
     let (first, options) = words.split_at_checked(2)?;
     let mut plan = Plan {
         seed: first[0].parse().ok()?,
-        numbers: 0..first[1].parse().ok()?,
+        last: first[1].parse().ok()?,
         only: None,
         aligned: false,
     };
@@ -44,7 +43,7 @@ fn plan(words: &[String]) -> Option<Plan> {
     while let Some(option) = options.next() {
         match option.as_str() {
             "--aligned" => plan.aligned = true,
-            "--until" => plan.numbers.end = options.next()?.parse().ok()?,
+            "--until" => plan.last = options.next()?.parse().ok()?,
             "--only" => {
                 let list = options.next()?.split(',').map(str::parse);
                 plan.only = Some(list.collect::<Result<_, _>>().ok()?);
@@ -58,7 +57,7 @@ fn plan(words: &[String]) -> Option<Plan> {
 fn run(plan: &Plan) {
     let mut world = World::new();
     ops::prepare(&mut world);
-    for number in plan.numbers.clone() {
+    for number in 1..=plan.last {
         if plan.only.as_ref().is_none_or(|only| only.contains(&number)) {
             let seed = plan.seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ number as u64;
             world.at = (number, 0);
