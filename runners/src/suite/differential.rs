@@ -13,6 +13,7 @@ use anyhow::{Context, Result, ensure};
 use super::Setting;
 use super::report::Outcome;
 use crate::explain::explain;
+use crate::host::{Host, Rights};
 use crate::{guest, process, project};
 
 const OPERATIONS: usize = 400;
@@ -34,6 +35,19 @@ pub struct Side<'a> {
     /// The command that runs a guest, allowed to use Unix sockets and any address of this machine;
     /// the guest's own arguments are still to be added.
     pub command: Box<dyn Fn(&Path) -> Command + Sync + 'a>,
+}
+
+impl Side<'_> {
+    pub fn of(host: &Host) -> Side<'_> {
+        let rights = Rights {
+            af_unix: true,
+            ..Rights::default()
+        };
+        Side {
+            name: host.to_string(),
+            command: Box::new(move |script| host.command(script, &rights)),
+        }
+    }
 }
 
 /// Builds the script, and passes if both hosts answer it alike for every seed. `words` are
@@ -100,22 +114,38 @@ fn run(script: &Path, side: &Side, seed: u64, words: &[&str]) -> Result<Vec<Stri
     let status = process::wait(&mut child, LIMIT, || {})?;
     let told = fs::read(&log).context("what the script tells cannot be read")?;
     let told = String::from_utf8_lossy(&told);
-    let end = || format!("on {}, seed {seed}:\n{}", side.name, process::tail(&told, CONTEXT));
+    let end = || {
+        format!(
+            "on {}, seed {seed}:\n{}",
+            side.name,
+            process::tail(&told, CONTEXT)
+        )
+    };
     let status = status.with_context(|| format!("the script hangs {}", end()))?;
     ensure!(status.success(), "the script ended with {status} {}", end());
     // Hosts write words of their own in between.
     let own = |line: &&str| line.starts_with(|first: char| first.is_ascii_digit());
     let lines: Vec<String> = told.lines().filter(own).map(String::from).collect();
     let last = told.lines().last().unwrap_or_default();
-    ensure!(last == format!("end of seed {seed}"), "the script stopped {}", end());
-    ensure!(lines.len() > OPERATIONS / 2, "the script told next to nothing {}", end());
+    ensure!(
+        last == format!("end of seed {seed}"),
+        "the script stopped {}",
+        end()
+    );
+    ensure!(
+        lines.len() > OPERATIONS / 2,
+        "the script told next to nothing {}",
+        end()
+    );
     Ok(lines)
 }
 
 fn folder(side: &str, seed: u64) -> PathBuf {
     let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let name: String = side.chars().map(plain).collect();
-    project::suite_folder().join("script").join(format!("{name}-{seed}"))
+    project::suite_folder()
+        .join("script")
+        .join(format!("{name}-{seed}"))
 }
 
 /// The first line that is not the same, after a few that are.

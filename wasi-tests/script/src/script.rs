@@ -2,6 +2,9 @@
 //! depends on the seed and its own number alone, and on nothing that the others did except for
 //! what is open; number 0 is the preparation. So a difference between hosts can be narrowed down by leaving operations out.
 //!
+//! What it tells is the same each time, except that the kernel may choose a port a second time,
+//! about once in a hundred runs, and what is called by its port is then called by another's.
+//!
 //! It is to be run in an empty folder, with an empty standard input, and where it may use Unix
 //! sockets. Everything it connects to is its own or refuses on loopback.
 

@@ -122,7 +122,12 @@ fn learn(world: &mut World, slot: usize) {
     world.fresh_port = false;
     let family = answer.outs[0].first().copied().unwrap_or_default();
     if answer.errno == 0 && (1..4).contains(&family) {
-        let port = number(&answer.outs[1]) as u16;
+        // A path has none, and WasmEdge writes anything.
+        let port = if unix {
+            0
+        } else {
+            number(&answer.outs[1]) as u16
+        };
         world.slots[slot].bound = Some((answer.outs[0].clone(), port));
     }
 }
