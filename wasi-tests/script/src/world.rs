@@ -102,6 +102,8 @@ pub struct World {
     ports: Vec<u16>,
     /// Whether the next port was just chosen: if it had been seen before, that was another's.
     pub fresh_port: bool,
+    /// The slot that the last datagram went to.
+    pub sent_to: Option<usize>,
     waited: u64,
     pub twist: Twist,
     /// What this run alone has, and is not to be told.
@@ -117,6 +119,7 @@ impl World {
             slots: vec![Slot::default(); SLOTS + 1],
             ports: Vec::new(),
             fresh_port: false,
+            sent_to: None,
             waited: 0,
             twist: Twist::None,
             unique: Vec::new(),

@@ -2,8 +2,8 @@
 
 use fastrand::Rng;
 
-use super::pick;
-use crate::world::{Arg, SLOTS, World};
+use super::{near, pick};
+use crate::world::{Arg, Slot, World};
 
 /// Nobody listens there.
 const NOBODY: u16 = 1;
@@ -39,10 +39,12 @@ pub(super) fn address(world: &World, rng: &mut Rng, family: u32, here: bool) -> 
     Arg::Addr(bytes, len)
 }
 
-/// Where some slot is bound, or somewhere else.
-pub(super) fn destination(world: &World, rng: &mut Rng, family: u32) -> (Arg, Arg) {
-    let there = world.slots[rng.usize(..SLOTS)].bound.clone();
-    match there {
+/// Where some slot of the same kind is bound, or somewhere else; and that slot.
+pub(super) fn destination(world: &World, rng: &mut Rng, from: usize) -> (Arg, Arg, usize) {
+    let Slot { family, kind, .. } = world.slots[from];
+    let alike = |slot: &Slot| slot.family == family && slot.kind == kind && slot.bound.is_some();
+    let there = near(world, rng, alike);
+    match world.slots[there].bound.clone() {
         Some((bytes, port)) if rng.u8(..8) > 0 => {
             let bytes = match bytes[0] {
                 1 if rng.bool() => bytes[2..6].to_vec(),
@@ -50,9 +52,12 @@ pub(super) fn destination(world: &World, rng: &mut Rng, family: u32) -> (Arg, Ar
                 _ => bytes,
             };
             let len = bytes.len() as u32;
-            (Arg::Addr(bytes, len), Arg::Port(port))
+            (Arg::Addr(bytes, len), Arg::Port(port), there)
         }
-        _ => (address(world, rng, family, false), Arg::Port(NOBODY)),
+        _ => {
+            let address = address(world, rng, family.clamp(1, 3), false);
+            (address, Arg::Port(NOBODY), there)
+        }
     }
 }
 

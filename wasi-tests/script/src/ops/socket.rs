@@ -175,8 +175,7 @@ pub(super) fn connect(world: &mut World, rng: &mut Rng) {
 }
 
 fn connect_slot(world: &mut World, rng: &mut Rng, slot: usize) {
-    let family = world.slots[slot].family.clamp(1, 3);
-    let (address, port) = destination(world, rng, family);
+    let (address, port, _) = destination(world, rng, slot);
     let name = version_for(rng, &address, ["sock_connect", "sock_connect_v2"]);
     world.call(name, &[Arg::Slot(slot), address, port]);
     world.settled();
