@@ -1,6 +1,7 @@
 //! `script SEED COUNT [--only I,J,…] [--until I] [--aligned]`: so many operations, each of which
-//! depends on the seed and its own number alone, and on nothing that the others did except for
-//! what is open; number 0 is the preparation. So a difference between hosts can be narrowed down by leaving operations out.
+//! depends on the seed and its own number, and on nothing that the others did except for what is
+//! open; number 0 is the preparation. So a difference between hosts can be narrowed down by
+//! leaving operations out.
 //!
 //! What it tells is the same each time, except that the kernel may choose a port a second time,
 //! about once in a hundred runs, and what is called by its port is then called by another's.
