@@ -22,3 +22,11 @@ mod counting;
 mod sys;
 
 use mio::{Interest, Token};
+
+/// Runs a fuzz target on one input.
+pub fn fuzz(target: &str, input: &[u8]) {
+    let found = sys::wasi::fuzz::TARGETS
+        .iter()
+        .find(|(name, _)| *name == target);
+    found.expect("a target of this name").1(input);
+}
