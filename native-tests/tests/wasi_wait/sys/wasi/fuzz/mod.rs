@@ -9,11 +9,34 @@ mod replay;
 mod table;
 mod world;
 
-/// By the name of its corpus and of its file in `fuzz_targets`.
-pub const TARGETS: [(&str, fn(&[u8])); 3] = [
-    ("table", table::table),
-    ("schedule", schedule),
-    ("answers", answers),
+pub struct Target {
+    /// That of its corpus, and of its file in `fuzz_targets`.
+    pub name: &'static str,
+    pub run: fn(&[u8]),
+    /// How many inputs that are made from a seed a run of the tests takes: some seconds' worth.
+    #[cfg(test)]
+    inputs: usize,
+}
+
+pub const TARGETS: [Target; 3] = [
+    Target {
+        name: "table",
+        run: table::table,
+        #[cfg(test)]
+        inputs: 4_000,
+    },
+    Target {
+        name: "schedule",
+        run: schedule,
+        #[cfg(test)]
+        inputs: 100,
+    },
+    Target {
+        name: "answers",
+        run: answers,
+        #[cfg(test)]
+        inputs: 100,
+    },
 ];
 
 /// Whatever a program does over an honest host: nobody is told what is not so, nobody is forgotten,

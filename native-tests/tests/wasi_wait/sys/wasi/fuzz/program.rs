@@ -91,11 +91,7 @@ pub fn run(input: &[u8], hostile: bool) {
         if input.is_empty() {
             break;
         }
-        let step = Step::arbitrary(&mut input);
-        if std::env::var_os("STEPS").is_some() {
-            eprintln!("{step:?}");
-        }
-        match step {
+        match Step::arbitrary(&mut input) {
             Ok(Step::Host(answers)) if hostile => program.world().instruct(answers),
             Ok(step) => program.take(step),
             Err(_) => break,
