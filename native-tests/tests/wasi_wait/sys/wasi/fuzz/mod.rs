@@ -29,13 +29,13 @@ pub const TARGETS: [Target; 3] = [
         name: "schedule",
         run: schedule,
         #[cfg(test)]
-        inputs: 100,
+        inputs: 60,
     },
     Target {
         name: "answers",
         run: answers,
         #[cfg(test)]
-        inputs: 100,
+        inputs: 60,
     },
 ];
 

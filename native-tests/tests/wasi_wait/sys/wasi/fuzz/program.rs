@@ -22,10 +22,12 @@ use crate::{Interest, Token, counting};
 /// The longest program: a longer one finds the same, and later.
 const STEPS: usize = 60;
 /// How many rows all calls together are handed: so no program takes long.
-const ROWS: u64 = 30_000;
+const ROWS: u64 = 60_000;
 /// The most sources at a time.
 const SOURCES: usize = 200;
 const WAKERS: u8 = 3;
+/// How many microseconds a program is busy between two waits, at most.
+const BUSY: u64 = 200;
 
 /// A source is any that there ever was: it may be gone.
 #[derive(Clone, Debug, Arbitrary)]
@@ -57,7 +59,8 @@ pub enum Step {
     Room(u8),
     /// A wait whose events nobody minds.
     Wait(Timeout),
-    /// So many waits. Who is told does as it should, and is ready again as many microseconds later.
+    /// Four times so many waits. Who is told does as it should, and is ready again as many
+    /// microseconds later; the program is busy meanwhile.
     Serve(u8, Timeout, u16),
     /// The next calls of the host end so, each so many times.
     Host(Vec<(u8, Answer)>),
@@ -136,12 +139,12 @@ impl Program {
         match step {
             Step::Insert(fd, role, interest) => self.insert(fd, role, interest),
             Step::Crowd(count) => {
-                for _ in 0..count {
+                for _ in 0..4 * usize::from(count) {
                     self.crowd += 1;
                     self.insert(self.crowd, Role::Stream, Interest::READABLE);
                 }
             }
-            Step::Work(micros) => self.world().pass(micros.into()),
+            Step::Work(micros) => self.world().pass(u64::from(micros) * 1_000),
             Step::Wake(waker) => {
                 let token = Token(usize::MAX - usize::from(waker % WAKERS));
                 self.waiter.wake(token);
@@ -151,11 +154,12 @@ impl Program {
             Step::Room(room) => self.room = 1 + usize::from(room % 32),
             Step::Wait(timeout) => drop(self.wait(timeout.limit())),
             Step::Serve(count, timeout, delay) => {
-                for _ in 0..count {
+                for _ in 0..4 * usize::from(count) {
                     if self.world().rows > ROWS {
                         break;
                     }
                     self.serve(timeout.limit(), delay.into());
+                    self.world().pass(u64::from(delay).min(BUSY) * 1_000);
                 }
             }
             Step::Host(_) => {}

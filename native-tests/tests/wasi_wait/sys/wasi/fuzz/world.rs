@@ -238,6 +238,13 @@ impl World {
         };
         self.longest = self.longest.max(self.clock - self.last);
         self.last = self.clock;
+        // They were watched for as long as the call slept.
+        for row in rows {
+            let seen = self.id(row.userdata).and_then(|id| self.seen.get_mut(&id));
+            if let Some(seen) = seen {
+                seen.clock = self.clock;
+            }
+        }
         match count {
             Ok(count) => self.hear(rows, &events[..count.min(rows.len())]),
             Err(errno) => {
@@ -343,8 +350,9 @@ impl World {
         }
         if !self.this.lied {
             for event in &events[..count] {
-                let owed = self.id(event.userdata).map(|id| (id, self.waits));
-                self.owed.extend(owed);
+                if let Some(id) = self.id(event.userdata) {
+                    self.owed.entry(id).or_insert(self.waits);
+                }
             }
         }
         count

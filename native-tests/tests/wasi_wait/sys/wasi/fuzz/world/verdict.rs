@@ -32,7 +32,9 @@ impl World {
     pub fn check_gap(&self, id: Id) {
         let seen = self.seen[&id];
         let pause = PAUSE + 2 * self.most as u64 * PAUSE_PER_ROW;
-        let most = self.bound() + self.longest + if seen.parked { pause } else { 0 };
+        // What lies between two calls is not the waiter's.
+        let longest = self.longest.max(self.clock - self.last);
+        let most = self.bound() + longest + if seen.parked { pause } else { 0 };
         let unseen = self.clock - seen.clock;
         assert!(unseen <= most, "{unseen} ns of {most}");
         let unasked = self.asks - seen.ask;
