@@ -32,7 +32,7 @@ pub struct Any(pub u16);
 
 impl Any {
     pub fn index(self, count: usize) -> usize {
-        usize::from(self.0) * count >> 16
+        (usize::from(self.0) * count) >> 16
     }
 
     pub fn get<T>(self, list: &[T]) -> &T {
