@@ -22,3 +22,10 @@ mod counting;
 mod sys;
 
 use mio::{Interest, Token};
+
+/// Runs a fuzz target on one input.
+pub fn fuzz(target: &str, input: &[u8]) {
+    let mut targets = sys::wasi::fuzz::TARGETS.iter();
+    let found = targets.find(|known| known.name == target);
+    (found.expect("a target of this name").run)(input);
+}

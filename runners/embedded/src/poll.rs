@@ -236,10 +236,7 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
         };
     }
     let now = Instant::now();
-    for one in list {
-        // Those whose time has come may be seen, or fail, from now on.
-        one.fd().map(|fd| context.host.is_late(fd));
-    }
+    context.host.settle_late();
     let early = context.host.strikes_early();
     let late = context.host.late();
     let mut slots = Vec::with_capacity(list.len());

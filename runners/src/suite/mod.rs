@@ -9,6 +9,7 @@ mod checks;
 #[cfg(target_os = "linux")]
 mod containers;
 mod each_host;
+mod fuzzing;
 mod guest_tests;
 mod imports;
 mod libtest;
@@ -23,6 +24,7 @@ mod programs;
 #[cfg(target_os = "linux")]
 pub mod real;
 mod report;
+mod sanitized;
 #[cfg(target_os = "linux")]
 mod watched;
 
@@ -43,7 +45,7 @@ use report::{Outcome, Report, Row};
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run the cases interpreted too, beside compiled ahead of time, and ten thousand connections
-    /// and wrk for five minutes each in each WasmEdge.
+    /// and wrk for five minutes each in each WasmEdge; fuzz, and test under AddressSanitizer.
     #[arg(long)]
     full: bool,
 }
@@ -69,6 +71,10 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     let native = native::run(&folder, &mut report);
     #[cfg(target_os = "linux")]
     peers::run(options.full, &mut report);
+    if options.full {
+        report.push(sanitized::run(&folder));
+        report.push(fuzzing::run(&folder));
+    }
     match setting {
         Ok((setting, wanted)) => in_hosts(&setting, wanted, options, &native, &mut report),
         Err(error) => report.push(Row::failed("guests", "prepare", &error)),

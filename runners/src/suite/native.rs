@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::ExitStatus;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
 
 use anyhow::Result;
@@ -36,7 +36,9 @@ pub fn run(folder: &Path, report: &mut Report) -> Vec<Count> {
             Ok((status, log)) => {
                 let text = fs::read(&log).unwrap_or_default();
                 let binaries = libtest::parse(&String::from_utf8_lossy(&text));
-                (judge(&name, status, &binaries, &log), binaries)
+                let mut row = Row::new(&name);
+                judge(&mut row, status, &binaries, &log, LIMIT);
+                (row, binaries)
             }
             Err(error) => (Row::failed(&name, "cargo test", &error), Vec::new()),
         };
@@ -54,25 +56,43 @@ pub fn run(folder: &Path, report: &mut Report) -> Vec<Count> {
 /// Runs one package's tests; no status if they had to be killed.
 fn test(package: &str, folder: &Path) -> Result<(Option<ExitStatus>, std::path::PathBuf)> {
     let log = folder.join(format!("{package}.log"));
-    let step = Step::start(format!("cargo test --package {package}"));
     let mut cargo = project::cargo();
     cargo
         .current_dir(project::root())
         .env("CARGO_TERM_COLOR", "never");
     cargo.args(["test", "--no-fail-fast", "--package", package]);
-    let ran = process::spawn_logged(&mut cargo, &log)
-        .and_then(|mut child| process::wait(&mut child, LIMIT, || {}));
+    let title = format!("cargo test --package {package}");
+    Ok((logged(&title, &mut cargo, &log, LIMIT)?, log))
+}
+
+/// Runs a command whose output goes to `log`; no status if it had to be killed.
+pub fn logged(
+    title: &str,
+    command: &mut Command,
+    log: &Path,
+    limit: Duration,
+) -> Result<Option<ExitStatus>> {
+    let step = Step::start(title);
+    let ran = process::spawn_logged(command, log)
+        .and_then(|mut child| process::wait(&mut child, limit, || {}));
     match &ran {
         Ok(Some(status)) if status.success() => step.done("done"),
         Ok(Some(status)) => step.done(&format!("failed ({status})")),
         Ok(None) => step.done("killed"),
         Err(_) => step.give_up(),
     }
-    Ok((ran?, log))
+    ran
 }
 
-fn judge(name: &str, status: Option<ExitStatus>, binaries: &[Binary], log: &Path) -> Row {
-    let mut row = Row::new(name);
+/// Adds what the binaries of one `cargo test` did.
+pub fn judge(
+    row: &mut Row,
+    status: Option<ExitStatus>,
+    binaries: &[Binary],
+    log: &Path,
+    limit: Duration,
+) {
+    let before = row.tally.failed;
     for binary in binaries {
         row.add_passed(binary.passed);
         for (test, why) in &binary.skipped {
@@ -93,17 +113,16 @@ fn judge(name: &str, status: Option<ExitStatus>, binaries: &[Binary], log: &Path
         }
     }
     let well = status.is_some_and(|status| status.success());
-    if !well && row.tally.failed == 0 {
+    if !well && row.tally.failed == before {
         let how = match status {
             Some(status) => status.to_string(),
-            None => format!("killed after {} s", LIMIT.as_secs()),
+            None => format!("killed after {} s", limit.as_secs()),
         };
         row.add(
             "cargo test",
             Outcome::Failed(format!("{how}\n{}", excerpt(log))),
         );
     }
-    row
 }
 
 fn conformance(binaries: &[Binary]) -> Option<usize> {
@@ -146,10 +165,15 @@ mod tests {
         );
     }
 
+    fn judged(binaries: &[Binary]) -> (usize, usize) {
+        let mut row = Row::new("x");
+        judge(&mut row, None, binaries, Path::new("no such log"), LIMIT);
+        (row.tally.passed, row.tally.failed)
+    }
+
     #[test]
     fn a_step_that_does_not_build_is_one_failure() {
-        let row = judge("x", None, &[], Path::new("no such log"));
-        assert_eq!((row.tally.passed, row.tally.failed), (0, 1));
+        assert_eq!(judged(&[]), (0, 1));
     }
 
     #[test]
@@ -158,12 +182,15 @@ mod tests {
             ended: false,
             ..binary("tests/crash.rs", 0)
         };
-        let row = judge(
-            "x",
-            None,
-            &[binary("a", 5), crashed],
-            Path::new("no such log"),
-        );
-        assert_eq!((row.tally.passed, row.tally.failed), (5, 1));
+        assert_eq!(judged(&[binary("a", 5), crashed]), (5, 1));
+    }
+
+    #[test]
+    fn a_row_of_two_packages_tells_of_both() {
+        let mut row = Row::new("x");
+        for _ in 0..2 {
+            judge(&mut row, None, &[], Path::new("no such log"), LIMIT);
+        }
+        assert_eq!(row.tally.failed, 2);
     }
 }

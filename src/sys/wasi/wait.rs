@@ -192,7 +192,14 @@ impl<H: Host> Waiter<H> {
                 call_alone(&mut self.host, &mut [NO_EVENT])?;
                 healed += 1;
             }
-            match aside.first {
+            let first = match step.sleep {
+                // There was none, whatever the host says of it.
+                None => None,
+                // The call was not to sleep, and did not: an error is one of the spare socket's.
+                Some(0) => aside.first.and(Some(ERRNO_SUCCESS)),
+                Some(_) => aside.first,
+            };
+            match first {
                 _ if !out.is_empty() => break,
                 _ if aside.lost_rows => {}
                 Some(ERRNO_SUCCESS) if step.sleep != limit => {

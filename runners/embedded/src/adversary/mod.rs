@@ -266,23 +266,33 @@ impl Host {
 
     /// Whether this connection is still to be hidden from the guest.
     pub fn is_late(&mut self, fd: u32) -> bool {
+        self.settle_late();
+        let id = self.sockets.get(&fd).map(|socket| socket.id);
+        let late = self.adversary.as_ref().map(|adversary| &adversary.late);
+        id.is_some_and(|id| late.is_some_and(|late| late.contains_key(&id)))
+    }
+
+    /// Connections whose time has come may be seen from now on, or have failed.
+    pub fn settle_late(&mut self) {
         let Some(adversary) = &mut self.adversary else {
-            return false;
+            return;
         };
-        let Some(id) = self.sockets.get(&fd).map(|socket| socket.id) else {
-            return false;
-        };
-        let Some((end, fails)) = adversary.late.get(&id).copied() else {
-            return false;
-        };
-        if Instant::now() < end {
-            return true;
-        }
-        adversary.late.remove(&id);
-        if fails {
+        let now = Instant::now();
+        let mut failed = HashSet::new();
+        adversary.late.retain(|id, (end, fails)| {
+            if *end <= now && *fails {
+                failed.insert(*id);
+            }
+            *end > now
+        });
+        let dead = self
+            .sockets
+            .iter()
+            .filter(|(_, socket)| failed.contains(&socket.id));
+        let dead: Vec<u32> = dead.map(|(fd, _)| *fd).collect();
+        for fd in dead {
             let _ = self.reset(fd, Errno::TIMEDOUT);
         }
-        false
     }
 
     /// When the first late connection may be seen.

@@ -346,6 +346,38 @@ fn refused_clock_is_an_error() {
     assert_eq!(error.raw_os_error(), Some(ERRNO_INVAL.raw().into()));
 }
 
+/// An error of what should have ended a call that was not to sleep is no failure of the wait: the
+/// call did end, and a guest whose spare socket is broken would have no other wait.
+#[test]
+fn broken_spare_socket_is_no_error() {
+    let mut bench = Bench::new();
+    bench.add(3, READ);
+    let broken = vec![event(FIRST, ERRNO_BADF)];
+    bench.world(|world| world.faults.push_back(Fault::Answer(broken)));
+    assert_eq!(bench.wait(Some(Duration::ZERO)), []);
+    bench.world(|world| world.readable = vec![3]);
+    assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
+}
+
+/// A clock that was not in the list has neither failed nor run out, whatever the host says.
+#[test]
+fn clock_that_nobody_set_is_passed_over() {
+    for errno in [ERRNO_INVAL, ERRNO_SUCCESS] {
+        let mut bench = Bench::new();
+        bench.add(3, READ);
+        bench.add(4, READ);
+        let invented = vec![event(FIRST, errno), event(number(0, 1, 0), ERRNO_SUCCESS)];
+        bench.world(|world| world.faults.push_back(Fault::Answer(invented)));
+        assert_eq!(bench.wait(None), [(4, Ready::READABLE)]);
+        let alone = vec![event(FIRST, errno)];
+        bench.world(|world| {
+            world.faults.push_back(Fault::Answer(alone));
+            world.readable = vec![3];
+        });
+        assert_eq!(bench.wait(None), [(3, Ready::READABLE)]);
+    }
+}
+
 /// A failed accept, say for want of descriptors, is tried again after a pause: the listener is
 /// neither lost nor asked without end, however busy the others are.
 #[test]

@@ -6,13 +6,11 @@ use std::io;
 use std::rc::Rc;
 use std::time::Duration;
 
-use wasi::{
-    ERRNO_EXIST, ERRNO_INTR, ERRNO_NOENT, ERRNO_SUCCESS, EVENTTYPE_CLOCK, EVENTTYPE_FD_READ,
-    EVENTTYPE_FD_WRITE, Errno, EventFdReadwrite, Fd, Subscription,
-};
+use wasi::{ERRNO_EXIST, ERRNO_INTR, ERRNO_NOENT, ERRNO_SUCCESS, Errno, Fd, Subscription};
 
 use super::row::{Key, Role};
 use super::wait::{Host, Waiter};
+pub use super::wire::{Row, decode, event};
 use crate::ready::Ready;
 use crate::{Interest, Token};
 
@@ -21,14 +19,6 @@ pub const WRITE: Interest = Interest::WRITABLE;
 
 /// The descriptor of the spare socket.
 pub const SPARE: Fd = 999;
-
-/// A subscription as a test wants to see it.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
-pub enum Row {
-    Clock(u64),
-    Read(Fd),
-    Write(Fd),
-}
 
 /// What the next call does instead of answering.
 pub enum Fault {
@@ -141,34 +131,6 @@ impl World {
             answer.push(event(rows[0].userdata, ERRNO_SUCCESS));
         }
         Ok(answer)
-    }
-}
-
-pub fn decode(subscription: &Subscription) -> Row {
-    // SAFETY: the tag says which member of the union was written.
-    unsafe {
-        match subscription.u.tag {
-            tag if tag == EVENTTYPE_CLOCK.raw() => Row::Clock(subscription.u.u.clock.timeout),
-            tag if tag == EVENTTYPE_FD_READ.raw() => {
-                Row::Read(subscription.u.u.fd_read.file_descriptor)
-            }
-            tag if tag == EVENTTYPE_FD_WRITE.raw() => {
-                Row::Write(subscription.u.u.fd_write.file_descriptor)
-            }
-            tag => panic!("the host knows no subscription of kind {tag}"),
-        }
-    }
-}
-
-pub fn event(userdata: u64, error: Errno) -> wasi::Event {
-    wasi::Event {
-        userdata,
-        error,
-        type_: EVENTTYPE_FD_READ,
-        fd_readwrite: EventFdReadwrite {
-            nbytes: 1,
-            flags: 0,
-        },
     }
 }
 

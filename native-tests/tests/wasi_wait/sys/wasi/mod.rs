@@ -11,17 +11,32 @@ mod table;
 #[path = "../../../../../src/sys/wasi/wait.rs"]
 mod wait;
 
+#[cfg(test)]
 mod bounds;
+#[cfg(test)]
 mod cost;
+#[cfg(test)]
 mod drained;
+#[cfg(test)]
 mod faults;
+pub mod fuzz;
+#[cfg(test)]
 mod host;
 mod model;
+#[cfg(test)]
 mod order;
+#[cfg(test)]
 mod price;
+#[cfg(test)]
 mod program;
+#[cfg(test)]
+mod sequences;
+mod steps;
+#[cfg(test)]
 mod stretches;
+#[cfg(test)]
 mod timeouts;
+mod wire;
 
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]
 pub struct Event {
