@@ -15,6 +15,7 @@ mod option;
 mod poll;
 mod settings;
 mod sock;
+mod trace;
 mod transfer;
 mod wasi;
 
@@ -29,6 +30,7 @@ use wasmtime::error::Context as _;
 use crate::engine::Pulse;
 use crate::guest::End;
 use crate::settings::Settings;
+use crate::trace::Tracer;
 
 /// Runs guests that use WasmEdge's sockets, in Wasmtime.
 #[derive(Debug, Parser)]
@@ -48,6 +50,16 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         guest: Vec<OsString>,
     },
+    /// Run a guest and show each call that it makes of its host; its exit status is this program's.
+    Trace {
+        #[command(flatten)]
+        options: trace::Options,
+        #[command(flatten)]
+        settings: Settings,
+        /// The guest and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        guest: Vec<OsString>,
+    },
 }
 
 /// WasmEdge's exit status after a trap.
@@ -55,7 +67,12 @@ const TRAPPED: u8 = 134;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().job {
-        Job::Run { settings, guest } => run(&settings, &guest),
+        Job::Run { settings, guest } => run(&settings, &guest, None),
+        Job::Trace {
+            options,
+            settings,
+            guest,
+        } => Tracer::new(&options).and_then(|tracer| run(&settings, &guest, Some(tracer))),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -63,12 +80,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(settings: &Settings, words: &[OsString]) -> Result<ExitCode> {
+fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Result<ExitCode> {
     let (wasm, _) = words.split_first().context("no guest is named")?;
     let pulse = Pulse::start()?;
     let module = pulse.module(Path::new(wasm))?;
-    let host = settings.host(words)?;
+    let mut host = settings.host(words)?;
+    if let Some(tracer) = &tracer {
+        host.observer = Some(Box::new(tracer.clone()));
+    }
     let (end, _) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    if let Some(tracer) = &tracer {
+        tracer.finish(&end)?;
+    }
     Ok(match end {
         End::Exit(code) => ExitCode::from(code as u8),
         End::Trap(why) => {
