@@ -24,6 +24,8 @@ mod programs;
 pub mod real;
 mod report;
 #[cfg(target_os = "linux")]
+mod traced;
+#[cfg(target_os = "linux")]
 mod watched;
 
 use std::fs;
