@@ -90,7 +90,7 @@ fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Resul
     }
     let (end, _) = guest::run(&pulse.engine, &module, host, settings.plain)?;
     if let Some(tracer) = &tracer {
-        tracer.finish(&end)?;
+        tracer.finish(&end);
     }
     Ok(match end {
         End::Exit(code) => ExitCode::from(code as u8),

@@ -85,9 +85,7 @@ impl Decoded {
         let arg = self.args[at];
         let name = |names| Begun::Known(names::one_of(names, arg));
         let flags = |names| Begun::Known(names::flags(names, arg));
-        let read = |value: Option<Value>| {
-            Begun::Known(value.unwrap_or_else(|| Value::Pointer(arg as u32)))
-        };
+        let read = |value: Option<Value>| Begun::Known(value.unwrap_or(Value::Pointer(arg as u32)));
         match self.call.params[at].kind {
             Kind::Fd | Kind::Number | Kind::Long | Kind::Port | Kind::Count => {
                 Begun::Known(Value::Number(arg))

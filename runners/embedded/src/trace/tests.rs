@@ -123,7 +123,7 @@ fn open_and_close(tracer: &mut Tracer) {
 fn text_and_json_say_the_same() {
     let (mut text, page) = tracer(&[]);
     open_and_close(&mut text);
-    text.finish(&End::Exit(3)).unwrap();
+    text.finish(&End::Exit(3));
     let expected = "sock_open(INET4, STREAM, [7]) = 0 <1.5µs>\n\
                     fd_close(7) = BADF (8) <1.5µs>\n\
                     +++ exited with 3 +++\n";
@@ -131,7 +131,7 @@ fn text_and_json_say_the_same() {
 
     let (mut tracer, page) = tracer(&["--json"]);
     open_and_close(&mut tracer);
-    tracer.finish(&End::Exit(3)).unwrap();
+    tracer.finish(&End::Exit(3));
     let lines = page.text();
     let lines: Vec<&str> = lines.lines().collect();
     let first = concat!(
@@ -168,13 +168,15 @@ fn filters_and_summary() {
     open_and_close(&mut summed);
     open_and_close(&mut summed);
     assert_eq!(page.text(), "");
-    summed.finish(&End::Exit(0)).unwrap();
+    summed.finish(&End::Exit(0));
     let told: Json = serde_json::from_str(&page.text()).unwrap();
-    let line = |name: &str, errors: u32| json!({"name": name, "count": 2, "errors": errors, "total_ns": 3000, "mean_ns": 1500});
-    assert_eq!(
-        told["calls"],
-        json!([line("fd_close", 2), line("sock_open", 0)])
-    );
+    let told = told["calls"].as_array().unwrap();
+    let line = |index: usize| {
+        let counts = ["count", "errors", "total_ns", "mean_ns"].map(|key| told[index][key].as_u64());
+        (told[index]["name"].as_str(), counts.map(Option::unwrap))
+    };
+    assert_eq!(line(0), (Some("fd_close"), [2, 2, 3000, 1500]));
+    assert_eq!(line(1), (Some("sock_open"), [2, 0, 3000, 1500]));
 }
 
 #[test]
@@ -364,7 +366,7 @@ fn a_guest_that_passes_rubbish_is_shown_and_survives() {
     let mut host = cli(&[]).settings.host(&["rubbish".into()]).unwrap();
     host.observer = Some(Box::new(tracer.clone()));
     let (end, _) = guest::run(&pulse.engine, &module, host, false).unwrap();
-    tracer.finish(&end).unwrap();
+    tracer.finish(&end);
     assert!(matches!(end, End::Exit(0)), "{end:?}");
     let expected = [
         "sock_recv(4294967295, 0xfffffff0, 4294967295, PEEK|WAITALL|0x4, 0x3, 0xffffffff) \
