@@ -58,6 +58,8 @@ pub struct Socket {
     pub accepted: bool,
     /// A fault has ended it: the peer has got a reset.
     pub reset: bool,
+    /// What `SO_ERROR` then tells, once.
+    pub error: Option<Errno>,
 }
 
 /// Told of each call, before and after. The arguments are as the guest passed them.
@@ -85,9 +87,12 @@ pub struct Host {
     pub poller: Poller,
     pub observer: Option<Box<dyn Observer>>,
     pub adversary: Option<Adversary>,
-    /// All calls so far.
+    /// All calls so far, and those since the guest last got something.
     pub calls: u64,
-    sockets: HashMap<u32, Socket>,
+    pub idle: u64,
+    /// How many sockets the guest may have.
+    pub most: usize,
+    pub sockets: HashMap<u32, Socket>,
     numbers: StdRng,
     next_id: u64,
 }
@@ -113,6 +118,8 @@ impl Host {
             observer: None,
             adversary: None,
             calls: 0,
+            idle: 0,
+            most: MOST,
             sockets: HashMap::new(),
             numbers: StdRng::from_os_rng(),
             next_id: 0,
@@ -153,13 +160,14 @@ impl Host {
             nonblocking: false,
             accepted: false,
             reset: false,
+            error: None,
         };
         self.sockets.insert(number, socket);
     }
 
     /// Whether one more socket may be opened.
     pub fn has_room(&self) -> Answer {
-        if self.sockets.len() >= MOST {
+        if self.sockets.len() >= self.most {
             return Err(Errno::MFILE.into());
         }
         Ok(())

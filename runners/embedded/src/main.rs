@@ -3,6 +3,7 @@
 
 mod address;
 mod adversary;
+mod batch;
 mod calls;
 mod clock;
 mod engine;
@@ -60,6 +61,8 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         guest: Vec<OsString>,
     },
+    /// Run every case of a guest that lists them, and with seeds against their faults.
+    Suite(batch::Options),
 }
 
 /// WasmEdge's exit status after a trap.
@@ -73,6 +76,10 @@ fn main() -> ExitCode {
             settings,
             guest,
         } => Tracer::new(&options).and_then(|tracer| run(&settings, &guest, Some(tracer))),
+        Job::Suite(options) => batch::main(&options).map(|well| match well {
+            true => ExitCode::SUCCESS,
+            false => ExitCode::FAILURE,
+        }),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");
@@ -88,9 +95,17 @@ fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Resul
     if let Some(tracer) = &tracer {
         host.observer = Some(Box::new(tracer.clone()));
     }
-    let (end, _) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    let (end, host) = guest::run(&pulse.engine, &module, host, settings.plain)?;
     if let Some(tracer) = &tracer {
         tracer.finish(&end);
+    }
+    if let Some(adversary) = &host.adversary {
+        let log: Vec<String> = adversary
+            .log()
+            .iter()
+            .map(|order| order.to_string())
+            .collect();
+        eprintln!("faults: {}", log.join(","));
     }
     Ok(match end {
         End::Exit(code) => ExitCode::from(code as u8),

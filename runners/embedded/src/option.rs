@@ -5,7 +5,7 @@ use std::os::fd::AsRawFd;
 use crate::calls::Context;
 use crate::errno::{Answer, Errno, Stop};
 use crate::memory::Piece;
-use crate::sock::found;
+use crate::sock::{find, found};
 
 /// The only level.
 const SOCKET: u64 = 0;
@@ -57,6 +57,15 @@ pub fn get(context: &mut Context<'_>, args: &[u64]) -> Answer {
                 "WasmEdge ends here: SO_ERROR or SO_TYPE with room for less than 4 bytes".into(),
             )),
         };
+    }
+    find(context, args[0])?;
+    if let Some(error) = context
+        .host
+        .take_error(args[0])
+        .filter(|_| args[2] == ERROR)
+    {
+        context.memory.get_mut(piece)?[..4].copy_from_slice(&u32::from(error.0).to_le_bytes());
+        return Ok(context.memory.set_u32(length, 4)?);
     }
     let socket = found(context, args[0])?;
     let mut bytes = [0_u8; MOST];

@@ -93,6 +93,10 @@ impl Poller {
         self.remembered.contains(&id) && !self.held.contains(&id)
     }
 
+    pub fn is_clean(&self) -> bool {
+        self.interrupted.is_empty()
+    }
+
     pub fn interrupt(&mut self, list: &[Subscription]) {
         self.interrupted = list.iter().map(|one| one.wanted).collect();
     }
@@ -128,7 +132,7 @@ impl Subscription {
         }
     }
 
-    fn event(&self, error: Errno) -> Event {
+    pub fn event(&self, error: Errno) -> Event {
         Event {
             userdata: self.userdata,
             error,
@@ -179,10 +183,14 @@ pub fn poll_oneoff(context: &mut Context<'_>, args: &[u64]) -> Answer {
     context.memory.writable(found, 4)?;
     let read = |index| Subscription::read(&context.memory, list + SUBSCRIPTION * index);
     let list = (0..count).map(read).collect::<Result<Vec<_>, _>>()?;
-    let told = match context.host.meddle_before_poll(&list) {
+    let told = match context.host.meddle_before_poll(&list)? {
         Some(told) => told,
         None => {
+            let start = Instant::now();
             let told = wait(context, &list)?;
+            if !told.events.is_empty() || start.elapsed() > Duration::from_micros(100) {
+                context.host.idle = 0;
+            }
             context.host.meddle_after_poll(&list, told)
         }
     };
@@ -228,6 +236,12 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
         };
     }
     let now = Instant::now();
+    for one in list {
+        // Those whose time has come may be seen, or fail, from now on.
+        one.fd().map(|fd| context.host.is_late(fd));
+    }
+    let early = context.host.strikes_early();
+    let late = context.host.late();
     let mut slots = Vec::with_capacity(list.len());
     let mut seen = HashSet::new();
     for one in list {
@@ -238,6 +252,12 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     let mut asked = Vec::new();
     for (one, slot) in list.iter().zip(&mut slots) {
         if let (Some(fd), None) = (one.fd(), slot.event) {
+            if host
+                .socket(fd)
+                .is_some_and(|socket| late.contains(&socket.id))
+            {
+                continue;
+            }
             slot.asked = Some(asked.len());
             let fd = descriptor(host, fd).ok_or(Errno::BADF)?;
             asked.push(PollFd::from_borrowed_fd(fd, flags(host, one.wanted)));
@@ -257,12 +277,13 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     let failed = slots.iter().any(|slot| slot.event.is_some());
     let end = match failed && host.faultless() && interrupted.is_empty() {
         true => Some(now),
-        false => clocks,
+        false => clocks.into_iter().chain(host.first_late()).min(),
     };
+    let end = if early { Some(now) } else { end };
     Host::wait(&mut asked, end, host.deadline)?;
     let now = Instant::now();
     for (one, slot) in list.iter().zip(&mut slots) {
-        if slot.due.is_some_and(|due| due <= now) {
+        if slot.due.is_some_and(|due| due <= now || early) {
             slot.event = Some(one.event(Errno::SUCCESS));
         }
         if let Some(place) = slot.asked {
@@ -282,6 +303,10 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     poller.turn(ids);
     poller.interrupted.clear();
     let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
+    if events.is_empty() && !late.is_empty() && context.host.first_late() <= Some(now) {
+        // It was a late connection whose time has come.
+        return wait(context, list);
+    }
     Ok(events.into())
 }
 

@@ -11,6 +11,7 @@ use wasmtime::{Result, ensure};
 use wasmtime_wasi::p1::WasiP1Ctx;
 use wasmtime_wasi::{FsPerms, WasiCtxBuilder};
 
+use crate::adversary::{Adversary, Order};
 use crate::clock::Monotonic;
 use crate::host::{As, Host, INET4, INET6, Rights};
 
@@ -40,6 +41,13 @@ pub struct Settings {
     /// Open a listener for the guest, at its first free descriptor from 3 on.
     #[arg(long, value_name = "ADDRESS", conflicts_with = "dir")]
     pub listen: Vec<SocketAddr>,
+    /// Meet the faults that this number stands for.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Meet a fault: `zero` now and then, `zero=0.3` so often, `zero@12` at the twelfth call that
+    /// it can befall. With several, or with commas, each of them.
+    #[arg(long, value_delimiter = ',', value_name = "FAULT")]
+    pub fault: Vec<Order>,
     /// End the guest after so many seconds.
     #[arg(long, value_name = "SECONDS")]
     pub time_limit: Option<u64>,
@@ -63,6 +71,11 @@ impl Settings {
         let mut host = Host::new(wasi, rights, self.imitated);
         let limit = self.time_limit.map(Duration::from_secs);
         host.deadline = limit.and_then(|limit| Instant::now().checked_add(limit));
+        host.adversary = match (self.seed, &self.fault[..]) {
+            (None, []) => None,
+            (Some(seed), []) => Some(Adversary::of_seed(seed, &[])),
+            (seed, faults) => Some(Adversary::new(seed.unwrap_or_default(), faults.to_vec())),
+        };
         for (number, address) in (FIRST_PREOPENED..).zip(&self.listen) {
             let listener = TcpListener::bind(address)
                 .with_context(|| format!("cannot listen at {address}"))?;

@@ -20,12 +20,8 @@ const KNOWN_FLAGS: u64 = 0b1_1111;
 /// The socket `fd`, or why it is none.
 pub fn find(context: &mut Context<'_>, fd: u64) -> Answer {
     let fd = fd as u32;
-    if let Some(socket) = context.host.socket(fd) {
-        return match socket.reset {
-            // Its descriptor is no longer the connection's.
-            true => Err(Errno::CONNRESET.into()),
-            false => Ok(()),
-        };
+    if context.host.socket(fd).is_some() {
+        return Ok(());
     }
     wasi::filetype(context, fd)?;
     Err(Errno::NOTSOCK.into())
@@ -101,6 +97,14 @@ pub fn connect(context: &mut Context<'_>, args: &[u64], version: Version) -> Ans
         Address::Ip(ip) => net::connect(socket, &ip),
         Address::Unix(path) => net::connect(socket, &path),
     };
+    let begun = matches!(connected, Ok(()) | Err(rustix::io::Errno::INPROGRESS));
+    let socket = match begun {
+        true => {
+            context.host.meddle_after_connect(args[0])?;
+            found(context, args[0])?
+        }
+        false => socket,
+    };
     match connected {
         Err(rustix::io::Errno::INPROGRESS) if !socket.nonblocking => {
             let waiting = (socket.as_fd(), PollFlags::OUT);
@@ -172,6 +176,9 @@ pub fn local(context: &mut Context<'_>, args: &[u64], version: Version) -> Answe
 }
 
 pub fn peer(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    if context.host.is_late(args[0] as u32) {
+        return Err(Errno::NOTCONN.into());
+    }
     let address = |socket: &Socket| -> Answer<SocketAddrAny> {
         net::getpeername(socket)?.ok_or(Stop::Errno(Errno::NOTCONN))
     };

@@ -32,10 +32,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use wasi::{ERRNO_SUCCESS, Fd, Subscription};
+use wasi::{ERRNO_BADF, ERRNO_SUCCESS, Fd, Subscription};
 
+use self::row::Key;
 pub(crate) use self::row::Role;
-use self::row::{First, Key};
 use self::table::Table;
 use self::wait::{Host, NO_EVENT, Waiter};
 use crate::error::{ErrorKind, error};
@@ -230,15 +230,19 @@ impl Host for WasiHost {
 /// so for the first time when the descriptors are used up answers every later wait with errors.
 fn open_poller() -> io::Result<()> {
     static OPEN: AtomicBool = AtomicBool::new(false);
-    if !OPEN.load(Ordering::Relaxed) {
-        let mut answer = [NO_EVENT];
-        abi::poll(&[First::Clock(1).row()], &mut answer)?;
-        if answer[0].error != ERRNO_SUCCESS {
+    if OPEN.load(Ordering::Relaxed) {
+        return Ok(());
+    }
+    let mut answer = [NO_EVENT];
+    wait::call_alone(&mut WasiHost { spare: None }, &mut answer)?;
+    match answer[0].error {
+        ERRNO_SUCCESS => OPEN.store(true, Ordering::Relaxed),
+        ERRNO_BADF => {
             let what = "the host cannot wait: its descriptors were used up before the first poller";
             let advice = "make a poller first, or raise the limit of open files";
             return Err(error(ErrorKind::Other, what, advice));
         }
-        OPEN.store(true, Ordering::Relaxed);
+        errno => return abi::cvt(Err(errno)),
     }
     Ok(())
 }

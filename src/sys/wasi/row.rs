@@ -12,6 +12,8 @@ use crate::sys::Direction;
 
 /// The number of row 0. No slot ever has it: it would be the last of 2^31 slots.
 pub(super) const FIRST: u64 = u64::MAX;
+/// The number of no row, for the same reason.
+pub(super) const NOBODY: u64 = u64::MAX - 1;
 
 /// Names a slot for as long as its owner has it.
 #[derive(Copy, Clone, Debug, PartialEq, Eq)]

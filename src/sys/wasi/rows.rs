@@ -191,8 +191,10 @@ impl Rows {
         self.fired.push(slot << 1 | direction as u32);
     }
 
-    /// A wait begins: takes out what fired in the last one and was not armed again.
+    /// A wait begins: takes out what fired in the last one and was not armed again. What is left
+    /// of the last answer is about rows that may have moved since.
     pub(super) fn settle(&mut self) {
+        self.handed = usize::MAX;
         while let Some(row) = self.fired.pop() {
             let (slot, direction) = (row >> 1, Direction::of_row(row.into()));
             if self.place(slot, direction).fired {
@@ -292,7 +294,7 @@ impl Rows {
         }
     }
 
-    /// Whether the row that stands at `at` was handed over by the last call.
+    /// Whether the row that stands at `at` was handed over by this wait's last call.
     pub(super) fn is_handed(&self, at: u32) -> bool {
         (at as usize) < self.handed
     }

@@ -278,7 +278,8 @@ impl Table {
         let Some(slot) = self.find(key) else {
             return Delivery::Stale;
         };
-        if !self.rows.is_armed(key.slot, direction) {
+        let handed = self.rows.is_handed(self.rows.at(key.slot, direction));
+        if !handed || !self.rows.is_armed(key.slot, direction) {
             return Delivery::Stale;
         }
         let slot = &mut self.slots[slot];
@@ -325,12 +326,13 @@ impl Table {
     /// Reports somebody as readable, as far as there is room. On WasmEdge (0.14 to 0.17) a datagram
     /// socket that is watched for reading alone and has a pending error, such as a refusal by ICMP,
     /// ends every wait at once with no event; its next call tells the error. Where there is no such
-    /// socket, whatever is armed is reported: an event may be spurious, and silence must not last.
-    pub(super) fn report_silent(&mut self, out: &mut Vec<Event>) {
+    /// socket, whatever is armed is reported, if the host has said nothing before: an event may be
+    /// spurious, and silence must not last.
+    pub(super) fn report_silent(&mut self, out: &mut Vec<Event>, before: bool) {
         self.report_in_turn(out, |table, slot, direction| {
             direction == Direction::Read && table.is_suspect(slot)
         });
-        if out.is_empty() {
+        if out.is_empty() && before {
             self.report_in_turn(out, |_, _, _| true);
         }
     }
@@ -348,9 +350,8 @@ impl Table {
             let generation = self.slots[at].generation;
             let slot = at as u32;
             for direction in [Direction::Read, Direction::Write] {
-                let handed = self.rows.is_handed(self.rows.at(slot, direction));
                 let armed = self.rows.is_armed(slot, direction);
-                if !handed || !armed || !suspect(self, at, direction) {
+                if !armed || !suspect(self, at, direction) {
                     continue;
                 }
                 let row = Key { slot, generation }.pack(direction);

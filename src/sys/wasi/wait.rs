@@ -13,10 +13,12 @@
 //!   the clock. The answer has 20 for rows that are still watched, which means nothing.
 //! - *No such row* (44): the host's poller lost its state, as an empty list by somebody else makes
 //!   it. A call with nothing but a clock heals it; then the list is handed over again.
+//! - *An event of no row in the list*: it means nothing. Where there is no other, the host is asked
+//!   again. More events than the host has written are such events, too.
 //! - *An error of one row*: an event with `ERROR` for its source. The other events stand.
 //! - *Nothing at all*, at once: some source has a condition that matches no row, and would end
 //!   every wait like this. First writers without a reader are parked, then readers of datagrams are
-//!   told to look: see [`Table::park_writers`] and [`Table::report_silent`].
+//!   told to look, and everybody if that was not it and the host insists: see [`Table::park_writers`] and [`Table::report_silent`].
 //!
 //! Parked rows come back after [`PAUSE`], so that a persistent condition costs two calls in each.
 //! Apart from its [`Host`] all of this is pure, and a simulated host can test it.
@@ -29,7 +31,7 @@ use wasi::{
     EVENTTYPE_CLOCK, Errno, EventFdReadwrite, Fd, Subscription,
 };
 
-use super::row::{FIRST, First};
+use super::row::{FIRST, First, NOBODY};
 use super::schedule::{Schedule, Step};
 use super::table::{Delivery, Table};
 use crate::Token;
@@ -46,6 +48,9 @@ const PAUSE_PER_ROW: u64 = 40_000;
 
 /// How many calls in a row may say nothing before a wait gives up on the host.
 const PATIENCE: u32 = 16;
+
+/// How often a wait heals the host. What is unknown even then is the row's own error.
+const HEALINGS: u32 = 4;
 
 /// How often one call may be interrupted. Each time somebody has stopped the process.
 const INTERRUPTIONS: u32 = 1024;
@@ -96,7 +101,8 @@ struct Timer {
 struct Aside {
     first: Option<Errno>,
     lost_rows: bool,
-    still_watched: bool,
+    /// Something that means nothing, such as that a row is still watched.
+    nothing: bool,
 }
 
 impl<H: Host> Waiter<H> {
@@ -171,7 +177,7 @@ impl<H: Host> Waiter<H> {
             return Err(error(ErrorKind::InvalidInput, what, advice));
         }
         self.plan(&mut timer);
-        let (mut napped, mut healed) = (false, false);
+        let (mut napped, mut healed) = (false, 0);
         self.patience = PATIENCE;
         while self.patience > 0 {
             let (limit, last) = self.limit(&mut timer);
@@ -180,10 +186,11 @@ impl<H: Host> Waiter<H> {
             }
             let step = self.schedule.step(self.table.rows.cold(), limit);
             self.call(step, &mut timer)?;
-            let aside = self.deliver(out, healed);
+            let aside = self.deliver(out, healed == HEALINGS);
             if aside.lost_rows {
-                self.heal()?;
-                healed = true;
+                // Without any source: the host lets go of all that it remembers.
+                call_alone(&mut self.host, &mut [NO_EVENT])?;
+                healed += 1;
             }
             match aside.first {
                 _ if !out.is_empty() => break,
@@ -195,11 +202,11 @@ impl<H: Host> Waiter<H> {
                 Some(ERRNO_SUCCESS) if last => break,
                 Some(ERRNO_SUCCESS) => {}
                 Some(error) => return Err(io::Error::from_raw_os_error(error.raw().into())),
-                None if aside.still_watched || self.table.park_writers() => {}
-                None => {
-                    self.table.report_silent(out);
-                    break;
-                }
+                None if aside.nothing || self.table.park_writers() => {}
+                None => self.table.report_silent(out, self.patience < PATIENCE),
+            }
+            if !out.is_empty() {
+                break;
             }
             self.patience -= 1;
         }
@@ -283,34 +290,25 @@ impl<H: Host> Waiter<H> {
         Err(io::ErrorKind::Interrupted.into())
     }
 
-    /// A call without any source: the host lets go of all that it remembers.
-    fn heal(&mut self) -> io::Result<()> {
-        let clock = [First::Clock(1).row()];
-        let mut answer = [NO_EVENT];
-        for _ in 0..INTERRUPTIONS {
-            self.host.poll(&clock, &mut answer)?;
-            if answer[0].error != ERRNO_INTR {
-                break;
-            }
-        }
-        Ok(())
-    }
-
     /// Delivers the host's answer as far as there is room.
     fn deliver(&mut self, out: &mut Vec<Event>, healed: bool) -> Aside {
         let mut aside = Aside::default();
-        while let Some(event) = self.answer[..self.end].get(self.next) {
+        while let Some(event) = self.answer[..self.end].get_mut(self.next) {
             match event.error {
-                ERRNO_EXIST | ERRNO_INTR => aside.still_watched = true,
+                ERRNO_EXIST | ERRNO_INTR => aside.nothing = true,
                 ERRNO_NOENT if !healed => aside.lost_rows = true,
                 error if event.userdata == FIRST => aside.first = Some(error),
                 _ => {
                     let delivery = self.table.deliver(event.userdata, ready(event), out);
-                    if delivery == Delivery::Full {
-                        break;
+                    match delivery {
+                        Delivery::Full => break,
+                        Delivery::Stale => aside.nothing = true,
+                        Delivery::Done => {}
                     }
                 }
             }
+            // A host that later tells more events than it writes must not repeat this one.
+            *event = NO_EVENT;
             self.next += 1;
         }
         aside
@@ -324,6 +322,18 @@ impl<H: Host> Waiter<H> {
             out.push(Event { raw });
         }
     }
+}
+
+/// A call that has nothing but a clock, and again for as long as it is interrupted.
+pub(super) fn call_alone(host: &mut impl Host, answer: &mut [wasi::Event; 1]) -> io::Result<()> {
+    let clock = [First::Clock(1).row()];
+    for _ in 0..INTERRUPTIONS {
+        host.poll(&clock, answer)?;
+        if answer[0].error != ERRNO_INTR {
+            break;
+        }
+    }
+    Ok(())
 }
 
 impl Timer {
@@ -363,8 +373,9 @@ fn ready(event: &wasi::Event) -> Ready {
         | (Ready::READ_CLOSED | Ready::WRITE_CLOSED).when(hangup)
 }
 
+/// An event of nobody's.
 pub(super) const NO_EVENT: wasi::Event = wasi::Event {
-    userdata: 0,
+    userdata: NOBODY,
     error: ERRNO_SUCCESS,
     type_: EVENTTYPE_CLOCK,
     fd_readwrite: EventFdReadwrite {

@@ -172,7 +172,8 @@ fn filters_and_summary() {
     let told: Json = serde_json::from_str(&page.text()).unwrap();
     let told = told["calls"].as_array().unwrap();
     let line = |index: usize| {
-        let counts = ["count", "errors", "total_ns", "mean_ns"].map(|key| told[index][key].as_u64());
+        let counts =
+            ["count", "errors", "total_ns", "mean_ns"].map(|key| told[index][key].as_u64());
         (told[index]["name"].as_str(), counts.map(Option::unwrap))
     };
     assert_eq!(line(0), (Some("fd_close"), [2, 2, 3000, 1500]));

@@ -233,7 +233,7 @@ impl Bench {
         let candidates = if readers.is_empty() { &all } else { &readers };
         let mut out: Vec<Event> = Vec::with_capacity(room);
         self.table.begin();
-        self.table.report_silent(&mut out);
+        self.table.report_silent(&mut out, true);
         assert_eq!(out.len(), candidates.len().min(room));
         let mut told = BTreeSet::new();
         for event in &out {
