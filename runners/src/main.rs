@@ -9,6 +9,7 @@ mod compare;
 #[cfg(target_os = "linux")]
 mod counting;
 mod demo;
+mod embedded;
 mod explain;
 mod features;
 mod guest;
@@ -61,6 +62,13 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         args: Vec<OsString>,
     },
+    /// Run a guest in the embedded host, and show each call that it makes of its host.
+    #[command(disable_help_flag = true)]
+    Trace {
+        /// The options of `trace`, the guest and its arguments; `--help` tells them.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<OsString>,
+    },
     /// Write a guest as an OCI bundle for crun, or as an OCI image.
     #[cfg(target_os = "linux")]
     Bundle(bundle::Options),
@@ -89,6 +97,7 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         Job::Run(options) => run::run(&cli.host, options),
         Job::Compile { wasm, so } => run::compile(&cli.host, wasm, so),
         Job::Guest { args } => guest::main(&cli.host, args),
+        Job::Trace { args } => embedded::trace(args),
         #[cfg(target_os = "linux")]
         Job::Bundle(options) => bundle::main(&cli.host, options),
         Job::Demo => demo::main(&cli.host),

@@ -25,10 +25,13 @@ pub enum Kind {
     SendFlags,
     How,
     OptionName,
-    /// A pointer to bytes; the next parameter is their number.
+    /// A pointer to bytes that the host fills; the next parameter is their number.
     Bytes,
-    /// The same, and they are text.
+    /// A pointer to text; the next parameter is the number of its bytes.
     Text,
+    /// A pointer to an option's value. The next parameter is its length, or points to the room for
+    /// it, where the host writes the length.
+    Value,
     /// How many bytes or structures the parameter before points to.
     Count,
     /// A pointer to pieces of memory; the next parameter is their number.
@@ -128,8 +131,8 @@ pub const CALLS: &[Call] = calls! {
     WasmEdge sock_send_v2(fd: Fd, data: Pieces, count: Count, flags: SendFlags, len: Out(4)) = transfer::send;
     WasmEdge sock_send_to(fd: Fd, data: Pieces, count: Count, to: Address, port: Port, flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V1);
     WasmEdge sock_send_to_v2(fd: Fd, data: Pieces, count: Count, to: Address, port: Port, flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V2);
-    WasmEdge sock_getsockopt(fd: Fd, level: Number, name: OptionName, value: Pointer, len: Pointer) = option::get;
-    WasmEdge sock_setsockopt(fd: Fd, level: Number, name: OptionName, value: Bytes, len: Count) = option::set;
+    WasmEdge sock_getsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Pointer) = option::get;
+    WasmEdge sock_setsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Count) = option::set;
     WasmEdge sock_getaddrinfo(node: Text, node_len: Count, service: Text, service_len: Count, hints: Pointer, list: Pointer, most: Number, found: Out(4)) = names::getaddrinfo;
     Preview1 poll_oneoff(subscriptions: Subscriptions, events: Events, count: Count, found: Out(4)) = poll::poll_oneoff;
     WasmEdge epoll_oneoff(subscriptions: Subscriptions, events: Events, count: Count, found: Out(4)) = poll::poll_oneoff;

@@ -16,6 +16,7 @@ mod option;
 mod poll;
 mod settings;
 mod sock;
+mod trace;
 mod transfer;
 mod wasi;
 
@@ -30,6 +31,7 @@ use wasmtime::error::Context as _;
 use crate::engine::Pulse;
 use crate::guest::End;
 use crate::settings::Settings;
+use crate::trace::Tracer;
 
 /// Runs guests that use WasmEdge's sockets, in Wasmtime.
 #[derive(Debug, Parser)]
@@ -49,6 +51,16 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         guest: Vec<OsString>,
     },
+    /// Run a guest and show each call that it makes of its host; its exit status is this program's.
+    Trace {
+        #[command(flatten)]
+        options: trace::Options,
+        #[command(flatten)]
+        settings: Settings,
+        /// The guest and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        guest: Vec<OsString>,
+    },
     /// Run every case of a guest that lists them, and with seeds against their faults.
     Suite(batch::Options),
 }
@@ -58,7 +70,12 @@ const TRAPPED: u8 = 134;
 
 fn main() -> ExitCode {
     let done = match Cli::parse().job {
-        Job::Run { settings, guest } => run(&settings, &guest),
+        Job::Run { settings, guest } => run(&settings, &guest, None),
+        Job::Trace {
+            options,
+            settings,
+            guest,
+        } => Tracer::new(&options).and_then(|tracer| run(&settings, &guest, Some(tracer))),
         Job::Suite(options) => batch::main(&options).map(|well| match well {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -70,12 +87,18 @@ fn main() -> ExitCode {
     })
 }
 
-fn run(settings: &Settings, words: &[OsString]) -> Result<ExitCode> {
+fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Result<ExitCode> {
     let (wasm, _) = words.split_first().context("no guest is named")?;
     let pulse = Pulse::start()?;
     let module = pulse.module(Path::new(wasm))?;
-    let host = settings.host(words)?;
+    let mut host = settings.host(words)?;
+    if let Some(tracer) = &tracer {
+        host.observer = Some(Box::new(tracer.clone()));
+    }
     let (end, host) = guest::run(&pulse.engine, &module, host, settings.plain)?;
+    if let Some(tracer) = &tracer {
+        tracer.finish(&end);
+    }
     if let Some(adversary) = &host.adversary {
         let log: Vec<String> = adversary
             .log()

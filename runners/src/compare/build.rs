@@ -169,6 +169,14 @@ fn by_workspace(programs: &BTreeSet<Program>, target: &Path) -> Vec<(Vec<Program
     workspaces.into_iter().map(told).collect()
 }
 
+/// The module of the server over this library, for others to look at.
+pub fn our_server(toolchain: &Toolchain) -> Result<PathBuf> {
+    let programs = BTreeSet::from([Contestant::Ours.program(Kind::Echo)]);
+    let built = build_modules(toolchain, &folder(), &programs)?;
+    let (_, module) = built.into_iter().next().context("no server was built")?;
+    Ok(module)
+}
+
 fn build_native(target: &Path, programs: &BTreeSet<Program>) -> Result<()> {
     let step = Step::start("building the native programs");
     let built = by_workspace(programs, target)

@@ -6,22 +6,22 @@
 
 mod bars;
 mod budget;
-mod build;
+pub mod build;
 mod calls;
 mod contestant;
 mod cores;
 mod counts;
 mod figures;
 mod http;
-mod interrupt;
+pub mod interrupt;
 mod load;
 mod machine;
 mod measure;
 mod output;
-mod plan;
+pub mod plan;
 mod plot;
 mod results;
-mod server;
+pub mod server;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,8 @@ const GROUPS: &[(&str, &[Check])] = &[
     #[cfg(target_os = "linux")]
     ("calls of operations", super::budget::CHECKS),
     #[cfg(target_os = "linux")]
+    ("calls in a trace", super::traced::CHECKS),
+    #[cfg(target_os = "linux")]
     ("scenarios from outside", super::outside::CHECKS),
     #[cfg(target_os = "linux")]
     ("real programs", super::real::CHECKS),

@@ -26,6 +26,8 @@ pub mod real;
 mod report;
 mod sanitized;
 #[cfg(target_os = "linux")]
+mod traced;
+#[cfg(target_os = "linux")]
 mod watched;
 
 use std::fs;

@@ -6,6 +6,7 @@
 //! clock. The trace of one request is left in the suite's folder, for people.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 
@@ -22,11 +23,11 @@ use crate::trace::{self, Calls, Traced};
 
 const ANY_PORT: &str = "127.0.0.1:0";
 /// Requests before those that are counted: the server is warm then.
-const WARM: usize = 20;
+pub const WARM: usize = 20;
 
 /// What is asked of the host: one wait, one read, which is short and so needs no second one to
 /// know that there is no more, and one write of head and body.
-const HOST_CALLS: Cost = &[("poll_oneoff", 1), ("sock_recv", 1), ("sock_send", 1)];
+pub const HOST_CALLS: Cost = &[("poll_oneoff", 1), ("sock_recv", 1), ("sock_send", 1)];
 
 /// What WasmEdge (0.14 to 0.17) makes of that. Its wait asks for each direction of each source
 /// that is watched: the connection's one, and the listener's two, since tokio watches every source
@@ -78,14 +79,20 @@ pub fn traced(command: &Command, place: &Path) -> Result<String> {
     let mut traced = Traced::start(command, place)?;
     traced.wait_for("try: ")?;
     let to = address(&traced.log(), "tcp").context("it does not say where it listens")?;
-    let mut connection = Connection::open(to)?;
+    ask(to)?;
+    traced.kill()
+}
+
+/// Asks a server [`WARM`] times, and then [`OPERATIONS`] times and once more with a number.
+pub fn ask(server: SocketAddr) -> Result<()> {
+    let mut connection = Connection::open(server)?;
     for _ in 0..WARM {
         ensure!(connection.get("/warm")? == HELLO);
     }
     for number in 0..=OPERATIONS {
         ensure!(connection.get(&format!("/{number}"))? == HELLO);
     }
-    traced.kill()
+    Ok(())
 }
 
 /// The lines from where one request is read to where another is.
