@@ -2,7 +2,8 @@
 //!
 //! A [`Poll`] waits for many sockets at once and tells which of them are ready; the sockets of
 //! [`net`] never wait. This is Mio's API, at version 1.2. Built for `wasm32-wasip1` it runs in
-//! WasmEdge, and natively it runs on Linux: the program is the same, line by line.
+//! WasmEdge, for `wasm32-wasip2` in hosts of components, and natively on Linux: the program is the
+//! same, line by line.
 //!
 //! ```no_run
 //! use mio::net::TcpListener;
@@ -34,15 +35,15 @@
 //!
 //! # Hosts
 //!
-//! | | WASI: WasmEdge 0.14 and newer | Linux, Android |
-//! |---|---|---|
-//! | waits with | `poll_oneoff` | epoll |
-//! | events | edges, made by the library | edges, made by the kernel |
-//! | TCP, UDP | yes | yes |
-//! | nodelay, TTL, multicast | no: WasmEdge has no call for them | yes |
-//! | Unix sockets | where started with `--allow-af-unix` | yes |
-//! | pipes and other descriptors | no | feature `os-ext` |
-//! | [`Waker`] | within the one thread | from any thread |
+//! | | WASI: WasmEdge 0.14 and newer | `wasm32-wasip2` | Linux, Android |
+//! |---|---|---|---|
+//! | waits with | `poll_oneoff` | `poll(2)` | epoll |
+//! | events | edges, made by the library | the same | edges, made by the kernel |
+//! | TCP, UDP | yes | yes | yes |
+//! | nodelay, TTL, multicast | no: WasmEdge has no call for them | no multicast | yes |
+//! | Unix sockets | where started with `--allow-af-unix` | no such types | yes |
+//! | pipes and other descriptors | no | no | feature `os-ext` |
+//! | [`Waker`] | within the one thread | the same | from any thread |
 //!
 //! Every item that differs between hosts, or its type, says so under "Hosts". What a host lacks is
 //! there all the same, and answers an error of kind

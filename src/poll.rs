@@ -95,8 +95,8 @@ impl Poll {
     /// empty. With `None` there is no timeout. With a timeout of zero it does not sleep. Where
     /// more is ready than `events` has room for, the next call reports the rest.
     ///
-    /// A timeout is rounded up to the host's unit: one nanosecond on WASI, one millisecond with
-    /// epoll. It may end late, by what the system needs to wake a program, and never early.
+    /// A timeout is rounded up to the host's unit: one nanosecond on `wasm32-wasip1`, else one
+    /// millisecond. It may end late, by what the system needs to wake a program, and never early.
     ///
     /// # Errors
     ///

@@ -63,6 +63,16 @@ pub fn build_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf
     quietly(toolchain, &["build"], args)
 }
 
+/// As [`build_quietly`], of components, whose imports are the C library's business.
+pub fn build_components_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf>> {
+    let mut cargo = project::cargo();
+    toolchain.apply(&mut cargo);
+    cargo.current_dir(project::root()).arg("build");
+    let output = process::quiet(cargo.args(args).arg(JSON));
+    let output = output.context("the component does not build")?;
+    Ok(output.lines().flat_map(modules_of).collect())
+}
+
 /// As [`build_quietly`], of tests: the harness is a guest too.
 pub fn build_tests_quietly(toolchain: &Toolchain, args: &[&str]) -> Result<Vec<PathBuf>> {
     quietly(toolchain, &["test", "--no-run"], args)

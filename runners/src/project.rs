@@ -5,8 +5,11 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// The target of every guest.
+/// The target of guests.
 pub const TARGET: &str = "wasm32-wasip1";
+
+/// The target of guests that are components, and have the C library's sockets.
+pub const COMPONENTS: &str = "wasm32-wasip2";
 
 /// The folder of the workspace. It is fixed when this program is built: as the runner of another
 /// crate it may be started from anywhere.

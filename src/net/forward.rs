@@ -162,7 +162,7 @@ pub(super) fn int(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 
-#[cfg(unix)]
+#[cfg(any(unix, target_env = "p2"))]
 #[macro_use]
 mod host {
     macro_rules! tcp_std {
@@ -170,14 +170,9 @@ mod host {
             std_socket!($name, std::net::$name);
         };
     }
-    macro_rules! unix_std {
-        ($name:ident) => {
-            std_socket!($name, std::os::unix::net::$name);
-        };
-    }
 }
 
-#[cfg(not(unix))]
+#[cfg(target_env = "p1")]
 #[macro_use]
 mod host {
     macro_rules! tcp_std {
@@ -210,8 +205,5 @@ mod host {
                 }
             }
         };
-    }
-    macro_rules! unix_std {
-        ($name:ident) => {};
     }
 }

@@ -31,15 +31,6 @@ pub(super) fn peeked(result: &io::Result<usize>) -> Outcome {
     }
 }
 
-/// Sending to a socket by its name: it would block for want of room over there. This one is
-/// writable all the while.
-pub(super) fn sent_elsewhere<R>(result: &io::Result<R>) -> Outcome {
-    match sent(result) {
-        Outcome::Dry => Outcome::Stuck,
-        outcome => outcome,
-    }
-}
-
 /// Taking the pending error, behind which there may be something to receive.
 pub(super) fn error_taken(result: &io::Result<Option<io::Error>>) -> Outcome {
     match result {

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::Path;
 
-use super::outcome::{item, sent_elsewhere};
+use super::outcome::item;
 use crate::io_source::{IoSource, sent};
-use crate::net::SocketAddr;
 use crate::sys::Direction::{Read, Write};
-use crate::sys::uds;
+pub use crate::sys::uds::SocketAddr;
+use crate::sys::{Outcome, uds};
 
 /// A Unix socket that accepts connections.
 ///
@@ -63,7 +63,6 @@ impl UnixListener {
 }
 
 socket!(UnixListener, uds::UnixListener, SocketAddr);
-unix_std!(UnixListener);
 
 /// A connection between Unix sockets.
 ///
@@ -120,7 +119,6 @@ connected!(UnixStream, SocketAddr);
 shutdown!(UnixStream);
 reads!(UnixStream, &UnixStream);
 writes!(UnixStream, &UnixStream);
-unix_std!(UnixStream);
 
 /// A Unix socket that sends and receives datagrams. Hosts differ as with [`UnixListener`].
 ///
@@ -209,4 +207,20 @@ impl UnixDatagram {
 socket!(UnixDatagram, uds::UnixDatagram, SocketAddr);
 connected!(UnixDatagram, SocketAddr);
 shutdown!(UnixDatagram);
-unix_std!(UnixDatagram);
+
+/// The rule for sending to a socket by its name: it would block for want of room over there. This
+/// one is writable all the while.
+fn sent_elsewhere<R>(result: &io::Result<R>) -> Outcome {
+    match sent(result) {
+        Outcome::Dry => Outcome::Stuck,
+        outcome => outcome,
+    }
+}
+
+#[cfg(unix)]
+const _: () = {
+    use std::os::unix::net;
+    std_socket!(UnixListener, net::UnixListener);
+    std_socket!(UnixStream, net::UnixStream);
+    std_socket!(UnixDatagram, net::UnixDatagram);
+};

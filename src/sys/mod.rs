@@ -17,25 +17,28 @@ pub(crate) use crate::ready::{Direction, Outcome, Ready};
 use crate::{Interest, Registry, Token};
 
 #[cfg(target_os = "wasi")]
-mod wasi;
-#[cfg(target_os = "wasi")]
-use wasi as imp;
-
+#[path = "wasi/mod.rs"]
+mod imp;
 #[cfg(unix)]
-mod unix;
-#[cfg(unix)]
-use unix as imp;
+#[path = "unix/mod.rs"]
+mod imp;
 
-// wasip2 has other imports, and threads would wait for the lock that a wait on WASI holds.
-#[cfg(not(any(unix, all(target_env = "p1", not(target_feature = "atomics")))))]
+// Threads would wait for the lock that a wait on WASI holds.
+#[cfg(not(any(
+    target_os = "linux",
+    target_os = "android",
+    all(target_os = "wasi", not(target_feature = "atomics"))
+)))]
 compile_error!(
-    "mio_wasi runs on wasm32-wasip1, Linux and Android; see the README's table of hosts"
+    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux and Android; see the README's table of hosts"
 );
 
+#[cfg(feature = "net")]
+pub(crate) use imp::socket;
+#[cfg(all(feature = "net", not(target_env = "p2")))]
+pub(crate) use imp::uds;
 #[cfg(all(unix, feature = "os-ext"))]
 pub(crate) use imp::{pipe, source_fd};
-#[cfg(feature = "net")]
-pub(crate) use imp::{socket, uds};
 
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;

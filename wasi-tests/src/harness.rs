@@ -27,6 +27,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
 /// of a kernel do not: these need an operation that would block.
 pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
 
+/// Whether the guest has WasmEdge's sockets, which lack some options.
+pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
+
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
 pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);

@@ -10,6 +10,7 @@
 
 mod cases;
 mod harness;
+mod wasip2;
 
 /// What became of a case that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -43,7 +44,10 @@ macro_rules! cases {
         pub const CASES: &[Case] = &[$($(Case {
             name: concat!(stringify!($file), "::", stringify!($name)),
             flags: &[$($flag)?],
-            run: || Outcome::from(cases::$file::$name()),
+            run: || match wasip2::lacks(concat!(stringify!($file), "::", stringify!($name))) {
+                Some(why) => Outcome::Skipped(why),
+                None => Outcome::from(cases::$file::$name()),
+            },
         },)*)*];
 
         /// Calls `each! { file, name }` for every case, in one module for each file of cases.

@@ -27,6 +27,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/wasi/abi/sock.rs",
     "src/sys/wasi/abi/sock/standard.rs",
     "src/sys/wasi/abi/sock/wasmedge.rs",
+    "src/sys/wasi/component.rs",
 ];
 /// Where the library may declare foreign functions.
 const EXTERN_FILE: &str = "src/sys/wasi/abi/sock/wasmedge.rs";

@@ -6,6 +6,7 @@ mod adversary;
 mod batch;
 mod calls;
 mod clock;
+mod component;
 mod engine;
 mod errno;
 mod guest;

@@ -28,6 +28,7 @@ fn folder() -> Folder {
 fn toolchain(folder: &Folder, rustc: &Rustc) -> Toolchain {
     let path = |name: &str| Some(folder.path.join(name));
     Toolchain {
+        target: TARGET,
         name: format!("Debian {SUITE}'s rustc (yours is {})", rustc.release),
         rustc: path("rustc"),
         rustdoc: path("rustdoc"),
@@ -78,7 +79,7 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
             .join("lib/rustlib")
             .join(TARGET)
             .join("lib/self-contained");
-        install_libc(debian, path, &libraries)
+        install_libc(debian, TARGET, path, &libraries)
     })?;
     Ok(toolchain(&folder, rustc))
 }

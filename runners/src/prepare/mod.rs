@@ -36,7 +36,12 @@ pub const ANY_HOST: &str = "wasmedge";
 
 /// The toolchain that builds guests.
 pub fn toolchain() -> Result<Toolchain> {
-    toolchain::find_or_make()
+    toolchain::find_or_make(project::TARGET)
+}
+
+/// The toolchain that builds components.
+pub fn component_toolchain() -> Result<Toolchain> {
+    toolchain::find_or_make(project::COMPONENTS)
 }
 
 /// The host called `name`: a path, or `wasmedge`.

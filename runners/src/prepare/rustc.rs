@@ -1,4 +1,4 @@
-//! The user's own rustc: what it is, and whether it can build for wasm32-wasip1 as it stands.
+//! The user's own rustc: what it is, and whether it can build for a guest's target as it stands.
 
 use std::env;
 use std::ffi::OsString;
@@ -9,7 +9,6 @@ use std::process::Command;
 use anyhow::{Context, Result};
 
 use crate::process;
-use crate::project::TARGET;
 
 #[derive(Debug, Clone)]
 pub struct Rustc {
@@ -20,11 +19,13 @@ pub struct Rustc {
     /// The machine's own target.
     pub host: String,
     pub sysroot: PathBuf,
+    /// What it is to build for.
+    pub target: &'static str,
 }
 
 impl Rustc {
     /// The compiler that cargo would use here.
-    pub fn ask() -> Result<Rustc> {
+    pub fn ask(target: &'static str) -> Result<Rustc> {
         let verbose = process::quiet(Rustc::command().arg("-vV"))
             .context("rustc does not run; is a Rust toolchain installed?")?;
         let sysroot = process::quiet(Rustc::command().args(["--print", "sysroot"]))?;
@@ -34,6 +35,7 @@ impl Rustc {
             host: field("host")?,
             sysroot: sysroot.trim_end().into(),
             verbose,
+            target,
         })
     }
 
@@ -41,10 +43,11 @@ impl Rustc {
         Command::new(env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc")))
     }
 
-    /// Whether std for the guests' target is installed.
+    /// Whether std for the target is installed.
     pub fn has_target(&self) -> bool {
-        let asked =
-            process::quiet(Rustc::command().args(["--print", "target-libdir", "--target", TARGET]));
+        let mut ask = Rustc::command();
+        ask.args(["--print", "target-libdir", "--target", self.target]);
+        let asked = process::quiet(&mut ask);
         asked.is_ok_and(|folder| has_std(Path::new(folder.trim_end())))
     }
 

@@ -1,4 +1,4 @@
-//! std for wasm32-wasip1 built by the user's own rustc, from Debian's source package of the same
+//! std for a guest's target built by the user's own rustc, from Debian's source package of the same
 //! version. Programs are then ordinary stable Rust: only std itself is built with unstable flags.
 
 use std::fs;
@@ -27,11 +27,16 @@ const CRATES: &str = "-Zbuild-std=core,alloc,std,panic_abort,panic_unwind,proc_m
 
 fn folder(rustc: &Rustc) -> Folder {
     let depends = format!("{}{}", rustc.verbose, rustc.sysroot.display());
-    Folder::new(&format!("std-{}", rustc.release), &depends)
+    let name = match rustc.target {
+        TARGET => format!("std-{}", rustc.release),
+        other => format!("std-{}-{other}", rustc.release),
+    };
+    Folder::new(&name, &depends)
 }
 
 fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
     Toolchain {
+        target: rustc.target,
         name: format!(
             "rustc {} with a std built from Debian's source",
             rustc.release
@@ -59,18 +64,19 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
     let folder = folder(rustc);
     folder.fill(lock, |path| {
         let source = fetch_source(debian, rustc, path)?;
-        fetch_libc(debian, path)?;
+        let libraries = libraries(rustc, path).join("self-contained");
+        install_libc(debian, rustc.target, path, &libraries)?;
         build(rustc, path, &source)
     })?;
-    forget_guests()?;
+    forget_guests(rustc.target)?;
     Ok(toolchain(rustc, &folder.path))
 }
 
 /// Cargo takes what was built over an earlier std of this release for current, and rustc then
 /// refuses it (E0463).
-fn forget_guests() -> Result<()> {
+fn forget_guests(target: &str) -> Result<()> {
     for place in ["", "compare", "features"] {
-        let guests = project::root().join("target").join(place).join(TARGET);
+        let guests = project::root().join("target").join(place).join(target);
         if guests.exists() {
             let removed = fs::remove_dir_all(&guests);
             removed.with_context(|| format!("cannot remove {}", guests.display()))?;
@@ -128,20 +134,13 @@ fn fetch_source_from(debian: &Debian, suite: &str, rustc: &Rustc, path: &Path) -
     source.context("rust-src holds no std")
 }
 
-/// Brings the C library into the new sysroot.
-fn fetch_libc(debian: &Debian, path: &Path) -> Result<()> {
-    install_libc(
-        debian,
-        path,
-        &path
-            .join("lib/rustlib")
-            .join(TARGET)
-            .join("lib/self-contained"),
-    )
+/// Where the target's libraries are in the new sysroot.
+fn libraries(rustc: &Rustc, path: &Path) -> PathBuf {
+    path.join("lib/rustlib").join(rustc.target).join("lib")
 }
 
 /// Fetches wasi-libc by way of the folder `by`, and puts its files into `into`.
-pub fn install_libc(debian: &Debian, by: &Path, into: &Path) -> Result<()> {
+pub fn install_libc(debian: &Debian, target: &str, by: &Path, into: &Path) -> Result<()> {
     let step = Step::start(format!("fetching wasi-libc from Debian {LIBC_SUITE}"));
     let tree = by.join("wasi-libc");
     if let Err(error) = debian
@@ -153,7 +152,7 @@ pub fn install_libc(debian: &Debian, by: &Path, into: &Path) -> Result<()> {
     }
     mark::create(into)?;
     for file in SELF_CONTAINED {
-        let from = tree.join("root/usr/lib").join(TARGET).join(file);
+        let from = tree.join("root/usr/lib").join(target).join(file);
         let to = into.join(file);
         fs::copy(&from, &to).with_context(|| format!("wasi-libc has no {file}"))?;
     }
@@ -182,10 +181,10 @@ fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
         script(&path.join(program), &words)?;
     }
     let step = Step::start(format!(
-        "building std for {TARGET} by rustc {}",
-        rustc.release
+        "building std for {} by rustc {}",
+        rustc.target, rustc.release
     ));
-    let built = cargo_build(path).and_then(|()| collect(path, &rustlib));
+    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path));
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
@@ -199,7 +198,7 @@ fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     Ok(())
 }
 
-fn cargo_build(path: &Path) -> Result<()> {
+fn cargo_build(rustc: &Rustc, path: &Path) -> Result<()> {
     let build = path.join("build");
     mark::create(&build.join("src"))?;
     fs::write(build.join("src/lib.rs"), "#![no_std]\n")?;
@@ -207,9 +206,14 @@ fn cargo_build(path: &Path) -> Result<()> {
     let manifest = "[package]\nname = \"make-std\"\nedition = \"2021\"\n\n[workspace]\n";
     fs::write(build.join("Cargo.toml"), manifest)?;
     let mut cargo = project::cargo();
-    cargo
-        .current_dir(&build)
-        .args(["build", "--release", "--lib", "--target", TARGET, CRATES]);
+    cargo.current_dir(&build).args([
+        "build",
+        "--release",
+        "--lib",
+        "--target",
+        rustc.target,
+        CRATES,
+    ]);
     cargo
         .env("RUSTC", path.join("rustc"))
         .env("RUSTC_BOOTSTRAP", "1");
@@ -234,10 +238,11 @@ fn without_build_settings(cargo: &mut Command) {
 }
 
 /// Moves the built libraries to where rustc looks for them.
-fn collect(path: &Path, rustlib: &Path) -> Result<()> {
-    let libraries = rustlib.join(TARGET).join("lib");
+fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
+    let libraries = libraries(rustc, path);
     mark::create(&libraries)?;
-    let built = path.join("build/target").join(TARGET).join("release/deps");
+    let built = path.join("build/target").join(rustc.target);
+    let built = built.join("release/deps");
     for entry in fs::read_dir(&built).context("the build of std left nothing")? {
         let file = entry?.path();
         let name = file

@@ -13,12 +13,13 @@ use super::rustc::Rustc;
 use super::{Missing, compiler, standard};
 use crate::process;
 use crate::progress::Step;
-use crate::project::TARGET;
+use crate::project::{COMPONENTS, TARGET};
 
-/// How cargo is made to build for wasm32-wasip1.
+/// How cargo is made to build for a guest's target.
 #[derive(Debug, Clone, Default)]
 pub struct Toolchain {
     pub name: String,
+    pub target: &'static str,
     /// Empty when the user's own toolchain will do as it is.
     pub rustc: Option<PathBuf>,
     pub rustdoc: Option<PathBuf>,
@@ -29,9 +30,9 @@ pub struct Toolchain {
 }
 
 impl Toolchain {
-    /// Makes `cargo` use it, for this target by default.
+    /// Makes `cargo` use it, for its target by default.
     pub fn apply(&self, cargo: &mut Command) {
-        cargo.env("CARGO_BUILD_TARGET", TARGET);
+        cargo.env("CARGO_BUILD_TARGET", self.target);
         let variables = [
             ("RUSTC", &self.rustc),
             ("RUSTDOC", &self.rustdoc),
@@ -62,9 +63,10 @@ fn debian_only() -> Result<bool> {
     }
 }
 
-pub fn find_or_make() -> Result<Toolchain> {
+/// For `target`, of the two that guests have.
+pub fn find_or_make(target: &'static str) -> Result<Toolchain> {
     let debian_only = debian_only()?;
-    let rustc = Rustc::ask()?;
+    let rustc = Rustc::ask(target)?;
     if let Some(found) = find(&rustc) {
         return Ok(found);
     }
@@ -85,9 +87,11 @@ pub fn find_or_make() -> Result<Toolchain> {
                 Ok(made) => return Ok(made),
                 Err(error) => tried.push(("Debian's rust-src for this rustc".into(), error)),
             }
-            match compiler::make(&debian, &rustc, &lock) {
-                Ok(made) => return Ok(made),
-                Err(error) => tried.push(("Debian's own Rust compiler".into(), error)),
+            if target == TARGET {
+                match compiler::make(&debian, &rustc, &lock) {
+                    Ok(made) => return Ok(made),
+                    Err(error) => tried.push(("Debian's own Rust compiler".into(), error)),
+                }
             }
         }
         Err(error) => tried.push(("Debian's packages".into(), error)),
@@ -101,17 +105,23 @@ fn find(rustc: &Rustc) -> Option<Toolchain> {
         let name = format!("rustc {} as installed", rustc.release);
         return Some(Toolchain {
             name,
+            target: rustc.target,
             ..Toolchain::default()
         });
+    }
+    if rustc.target == COMPONENTS {
+        // The C library of Debian's own compiler, of 2024, knows no sockets.
+        return standard::find(rustc);
     }
     standard::find(rustc).or_else(|| compiler::find(rustc))
 }
 
 fn rustup(rustc: &Rustc) -> Result<Toolchain> {
-    let step = Step::start(format!("adding {TARGET} by rustup"));
+    let target = rustc.target;
+    let step = Step::start(format!("adding {target} by rustup"));
     let mut rustup = Command::new("rustup");
     rustup
-        .args(["target", "add", TARGET])
+        .args(["target", "add", target])
         .env_remove("RUST_BACKTRACE");
     if let Err(error) = process::quiet(&mut rustup) {
         step.give_up();
@@ -119,21 +129,22 @@ fn rustup(rustc: &Rustc) -> Result<Toolchain> {
     }
     let Some(found) = find(rustc) else {
         step.give_up();
-        bail!("rustup reports success, but the rustc in use still has no std for {TARGET}");
+        bail!("rustup reports success, but the rustc in use still has no std for {target}");
     };
     step.done(&found.name);
     Ok(found)
 }
 
 fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
+    let target = rustc.target;
     Missing {
         thing: format!(
-            "The standard library for {TARGET} of rustc {}",
+            "The standard library for {target} of rustc {}",
             rustc.release
         ),
         tried,
         remedy: format!(
-            "with a network, run `rustup target add {TARGET}` once;\n\
+            "with a network, run `rustup target add {target}` once;\n\
              or run this again on a Debian machine that reaches its mirror \
              (MIO_WASI_DEBIAN_MIRROR names another)."
         ),

@@ -6,6 +6,7 @@
 pub mod budget;
 mod cases;
 mod checks;
+mod component;
 #[cfg(target_os = "linux")]
 mod containers;
 mod each_host;

@@ -4,9 +4,6 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use crate::{Poll, Registry};
 
-#[cfg(not(any(target_os = "linux", target_os = "android")))]
-compile_error!("on Unix, mio_wasi has only the epoll queue: Linux and Android");
-
 mod epoll;
 #[cfg(feature = "os-ext")]
 pub(crate) mod pipe;

@@ -19,6 +19,9 @@ pub(super) mod sock;
 #[cfg(feature = "net")]
 pub(super) use sock::spare;
 
+/// Whether a read that came up short has told the host, too, that nothing is left.
+pub(super) const SHORT_IS_ALL: bool = true;
+
 // The poller hands its table over as it stands.
 const _: () = {
     assert!(size_of::<Subscription>() == 48 && align_of::<Subscription>() == 8);

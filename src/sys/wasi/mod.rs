@@ -14,14 +14,22 @@
 //! A guest has one thread: the lock below is never contended, and nobody can wake a wait that
 //! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
 
+#[cfg(target_env = "p1")]
+mod abi;
+// A component has no `poll_oneoff`, and the C library's sockets.
+#[cfg(not(target_env = "p1"))]
+#[path = "component.rs"]
 mod abi;
 mod row;
 mod rows;
 mod schedule;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", target_env = "p1"))]
+pub(crate) mod socket;
+#[cfg(all(feature = "net", not(target_env = "p1")))]
+#[path = "streams.rs"]
 pub(crate) mod socket;
 mod table;
-#[cfg(feature = "net")]
+#[cfg(all(feature = "net", target_env = "p1"))]
 pub(crate) mod uds;
 mod wait;
 
@@ -147,10 +155,14 @@ impl super::Row for Row {
     }
 
     fn permit_read(&self) -> io::Result<()> {
+        if !abi::SHORT_IS_ALL {
+            return Ok(());
+        }
         let mut drained = false;
         self.change(|table, key| drained = table.take_drained(key));
         if drained {
-            return abi::cvt(Err(wasi::ERRNO_AGAIN));
+            let again = wasi::ERRNO_AGAIN.raw();
+            return Err(io::Error::from_raw_os_error(again.into()));
         }
         Ok(())
     }

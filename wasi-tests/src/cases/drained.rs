@@ -8,11 +8,12 @@ use std::io::{ErrorKind, IoSliceMut, Read};
 use std::net::Shutdown;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream, UnixStream};
+use mio::net::{TcpListener, TcpStream};
 
 use super::edge::alias;
 use super::reset::reset;
 use super::short::{Stream, at_once, come_up_short, deliver, to_the_end, watched, within_two};
+use crate::Outcome;
 use crate::harness::{BOTH, Loop, READABLE, WRITABLE, assert_kind, drain};
 use crate::harness::{fill, localhost, send, would_block};
 
@@ -462,9 +463,15 @@ pub(crate) fn events_left_over() {
 }
 
 /// Unix streams keep the same promises.
-pub(crate) fn unix_streams_are_alike() {
-    ends_with_the_data::<UnixStream>();
-    ends_after_the_data::<UnixStream>();
-    reads_without_a_poll::<UnixStream>();
-    loses_nothing_in_between::<UnixStream>();
+pub(crate) fn unix_streams_are_alike() -> Outcome {
+    super::unix::streams_are_alike()
+}
+
+/// All the promises that any stream keeps.
+#[cfg(not(target_env = "p2"))]
+pub(super) fn any_stream<S: Stream>() {
+    ends_with_the_data::<S>();
+    ends_after_the_data::<S>();
+    reads_without_a_poll::<S>();
+    loses_nothing_in_between::<S>();
 }

@@ -5,7 +5,7 @@ use std::net::Shutdown;
 use std::time::Duration;
 
 use mio::Interest;
-use mio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram};
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::reset::reset;
 use crate::Outcome;
@@ -311,7 +311,7 @@ pub(crate) fn full_descriptor_table_is_survived() -> Outcome {
     lp.add(&mut queued, 4, WRITABLE);
     lp.writable(4);
     let mut table = Vec::new();
-    while let Ok(socket) = UnixDatagram::unbound() {
+    while let Ok(socket) = UdpSocket::bind(localhost()) {
         table.push(socket);
         if table.len() > 25_000 {
             return Outcome::Skipped("the descriptor table is too large to be filled (ulimit -n)");

@@ -21,7 +21,7 @@ pub(crate) fn reset(stream: TcpStream) {
     assert_eq!(failed, 0, "SO_LINGER");
 }
 
-#[cfg(target_os = "wasi")]
+#[cfg(target_env = "p1")]
 unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
     unsafe extern "C" {
@@ -39,7 +39,7 @@ unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
     unsafe { sock_setsockopt(descriptor, SOL_SOCKET, SO_LINGER, value, length) }
 }
 
-#[cfg(not(target_os = "wasi"))]
+#[cfg(not(target_env = "p1"))]
 unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
     unsafe extern "C" {
         fn setsockopt(
@@ -51,8 +51,13 @@ unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
         ) -> i32;
     }
     const LINUX: bool = cfg!(any(target_os = "linux", target_os = "android"));
-    const SOL_SOCKET: i32 = if LINUX { 1 } else { 0xFFFF };
-    const SO_LINGER: i32 = if LINUX { 13 } else { 0x80 };
+    const WASI: bool = cfg!(target_os = "wasi");
+    const SOL_SOCKET: i32 = match (LINUX, WASI) {
+        (true, _) => 1,
+        (_, true) => i32::MAX,
+        _ => 0xFFFF,
+    };
+    const SO_LINGER: i32 = if LINUX || WASI { 13 } else { 0x80 };
     // SAFETY: the caller's descriptor, and a value that lives until the call returns.
     unsafe { setsockopt(descriptor, SOL_SOCKET, SO_LINGER, value, length) }
 }

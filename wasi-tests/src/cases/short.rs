@@ -4,7 +4,7 @@
 use std::io::{Read, Write};
 
 use mio::event::Source;
-use mio::net::{TcpStream, UnixStream};
+use mio::net::TcpStream;
 
 use super::edge::alias;
 use crate::harness::{Loop, READABLE, drain, send, would_block};
@@ -29,15 +29,6 @@ impl Stream for TcpStream {
             lp.left("what is on its way");
         }
     }
-}
-
-impl Stream for UnixStream {
-    fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
-        super::unix::pair(lp)
-    }
-
-    /// What was written is there.
-    fn arrived(&self, _: &Loop, _: usize) {}
 }
 
 /// A registered stream, whose token is 1, and its peer.

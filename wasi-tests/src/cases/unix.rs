@@ -12,11 +12,29 @@ use mio::net::SocketAddr;
 #[cfg(not(target_os = "wasi"))]
 use std::os::unix::net::SocketAddr;
 
+use super::drained::any_stream;
+use super::short::Stream;
+use crate::Outcome;
 use crate::harness::{BOTH, GUEST, Loop, READABLE, TempPath, WRITABLE, assert_blocks, assert_kind};
 use crate::harness::{drain, fill, only_native, pattern, send, would_block};
 
+impl Stream for UnixStream {
+    fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
+        pair(lp)
+    }
+
+    /// What was written is there.
+    fn arrived(&self, _: &Loop, _: usize) {}
+}
+
+/// Unix streams keep the promises that TCP streams do.
+pub(super) fn streams_are_alike() -> Outcome {
+    any_stream::<UnixStream>();
+    Outcome::Passed
+}
+
 /// A connection over a path: the client's end and the server's, neither registered.
-pub(super) fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
+fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
     let path = TempPath::new();
     let mut listener = UnixListener::bind(&path).unwrap();
     lp.add(&mut listener, 1_000, READABLE);

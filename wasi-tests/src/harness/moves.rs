@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mio::net::{TcpStream, UdpSocket};
 
-use super::{GUEST, Loop};
+use super::{FEW_OPTIONS, GUEST, Loop};
 
 /// `None` for an operation that would block, its value otherwise; any other error panics.
 #[track_caller]
@@ -35,10 +35,11 @@ pub(crate) fn assert_kind<T: Debug>(result: io::Result<T>, kind: ErrorKind) {
     }
 }
 
-/// On WASI the call is refused as unsupported in words that name it; elsewhere it succeeds.
+/// On wasm32-wasip1 the call is refused as unsupported, in words that name it. Elsewhere it
+/// succeeds.
 #[track_caller]
 pub(crate) fn only_native<T: Debug>(call: &str, result: io::Result<T>) -> Option<T> {
-    if !GUEST {
+    if !FEW_OPTIONS {
         return Some(result.unwrap_or_else(|error| panic!("{call}: {error}")));
     }
     let error = result.expect_err(call);
