@@ -10,6 +10,7 @@
 
 mod cases;
 mod harness;
+mod premises;
 mod wasip2;
 
 /// What became of a case that did not fail.
@@ -263,6 +264,11 @@ cases! {
         ends_close_at_the_same_time,
         short_connections_are_read_to_their_end,
     }
+}
+
+/// The faults of a hostile host that take away what `case` stands on, by that host's names.
+pub fn spared(case: &Case) -> impl Iterator<Item = &'static str> {
+    premises::spared(case.name)
 }
 
 /// The case of that name.

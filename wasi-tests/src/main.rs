@@ -29,11 +29,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// One case per line, with its flags after a tab.
+/// One case per line, with its flags after a tab. A fault that it is not to meet is a flag as well.
 fn list() {
-    let lines = CASES.iter().map(|case| match case.flags {
-        [] => format!("{}\n", case.name),
-        flags => format!("{}\t{}\n", case.name, flags.join(",")),
+    let lines = CASES.iter().map(|case| {
+        let spared = wasi_tests::spared(case).map(|fault| format!("not-{fault}"));
+        let flags: Vec<String> = case
+            .flags
+            .iter()
+            .map(|flag| (*flag).into())
+            .chain(spared)
+            .collect();
+        match &flags[..] {
+            [] => format!("{}\n", case.name),
+            flags => format!("{}\t{}\n", case.name, flags.join(",")),
+        }
     });
     let text: String = lines.collect();
     std::io::stdout()

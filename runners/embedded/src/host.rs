@@ -87,7 +87,7 @@ pub struct Host {
     pub poller: Poller,
     pub observer: Option<Box<dyn Observer>>,
     pub adversary: Option<Adversary>,
-    /// All calls so far, and those since the guest last got something.
+    /// All calls so far, and the polls since one waited or told something.
     pub calls: u64,
     pub idle: u64,
     /// How many sockets the guest may have.

@@ -62,6 +62,14 @@ enum Job {
         #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
         guest: Vec<OsString>,
     },
+    /// Run a component for wasm32-wasip2, with the sockets of WASI 0.2.
+    Component {
+        #[command(flatten)]
+        settings: Settings,
+        /// The component and its arguments.
+        #[arg(required = true, trailing_var_arg = true, allow_hyphen_values = true)]
+        guest: Vec<String>,
+    },
     /// Run every case of a guest that lists them, and with seeds against their faults.
     Suite(batch::Options),
 }
@@ -77,6 +85,7 @@ fn main() -> ExitCode {
             settings,
             guest,
         } => Tracer::new(&options).and_then(|tracer| run(&settings, &guest, Some(tracer))),
+        Job::Component { settings, guest } => component(&settings, &guest),
         Job::Suite(options) => batch::main(&options).map(|well| match well {
             true => ExitCode::SUCCESS,
             false => ExitCode::FAILURE,
@@ -115,4 +124,27 @@ fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Resul
             ExitCode::from(TRAPPED)
         }
     })
+}
+
+fn component(settings: &Settings, words: &[String]) -> Result<ExitCode> {
+    let (wasm, _) = words.split_first().context("no component is named")?;
+    let pair = |text: &String, mark: char| {
+        let (one, other) = text.split_once(mark).unwrap_or((text, text));
+        (one.to_owned(), other.to_owned())
+    };
+    let env: Vec<_> = settings.env.iter().map(|text| pair(text, '=')).collect();
+    let dirs: Vec<_> = settings.dir.iter().map(|text| pair(text, ':')).collect();
+    let dirs: Vec<_> = dirs
+        .into_iter()
+        .map(|(inside, outside)| (outside, inside))
+        .collect();
+    let given = component::Given {
+        args: words,
+        env: &env,
+        dirs: &dirs,
+        network: true,
+    };
+    let pulse = Pulse::start()?;
+    let code = component::run(&pulse.engine, Path::new(wasm), &given)?;
+    Ok(ExitCode::from(code as u8))
 }

@@ -183,6 +183,7 @@ pub fn poll_oneoff(context: &mut Context<'_>, args: &[u64]) -> Answer {
     context.memory.writable(found, 4)?;
     let read = |index| Subscription::read(&context.memory, list + SUBSCRIPTION * index);
     let list = (0..count).map(read).collect::<Result<Vec<_>, _>>()?;
+    context.host.limit()?;
     let told = match context.host.meddle_before_poll(&list)? {
         Some(told) => told,
         None => {

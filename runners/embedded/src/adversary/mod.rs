@@ -24,8 +24,8 @@ use crate::errno::{Answer, Errno, Stop};
 use crate::host::{Host, INET4, UNIX};
 use crate::transfer::Meddling;
 
-/// A guest that makes so many calls without getting anything by them spins.
-const MOST_IDLE: u64 = 3_000;
+/// A guest that polls so often in a row, and neither waits nor is told anything, spins.
+const MOST_IDLE: u64 = 1_000;
 /// As many faults as a seed may choose of.
 const MOST_KINDS: usize = 4;
 /// What a late connection and a late clock are late by.
@@ -125,12 +125,12 @@ impl Adversary {
 }
 
 impl Host {
-    /// Ends a guest that spins, where somebody looks for it.
+    /// A poll is called. Ends a guest that spins, where somebody looks for it.
     pub fn limit(&mut self) -> Answer {
         self.idle += 1;
         if self.adversary.is_some() && self.idle > MOST_IDLE {
             return Err(Stop::Trap(format!(
-                "the guest spins: {MOST_IDLE} calls gave it nothing"
+                "the guest spins: {MOST_IDLE} polls told it nothing"
             )));
         }
         Ok(())

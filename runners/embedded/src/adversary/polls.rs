@@ -50,6 +50,10 @@ impl Host {
                 return Ok(Some(lost.into()));
             }
         }
+        if !self.poller.is_clean() {
+            // The trap of the last call is still set, and the host is to answer this one itself.
+            return Ok(None);
+        }
         if adversary.comes(Fault::Zero).is_some() {
             return Ok(Some(Told::default()));
         }
@@ -67,7 +71,7 @@ impl Host {
             adversary.polls.lost = true;
             return Ok(Some(all(Errno::INTR)));
         }
-        if self.poller.is_clean() && adversary.comes(Fault::Poison).is_some() {
+        if adversary.comes(Fault::Poison).is_some() {
             self.poller.interrupt(list);
             return Ok(Some(all(Errno::INTR)));
         }
