@@ -40,8 +40,8 @@ pub fn program() -> Result<PathBuf> {
     build.env_remove("CARGO_BUILD_TARGET");
     let built = run(&mut build).with_context(|| {
         format!(
-            "the embedded host does not build. It needs the newest stable Rust and, the first \
-             time, the network. {READY_MADE} may name one that is ready-made"
+            "the embedded host does not build. It needs a recent Rust and, the first time, the \
+             network; {READY_MADE} may name one that is built already"
         )
     });
     built?.context("cargo reports success, but no host was built")

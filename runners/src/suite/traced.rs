@@ -1,6 +1,6 @@
 //! The budgets once more, by a host that tells of each call: guests are traced in the embedded
-//! host, which needs neither strace nor a rewritten guest. A budget that is kept in WasmEdge must be
-//! kept here; and what `docs/compare` says of a request is what is seen of one.
+//! host, which needs neither strace nor a rewritten guest. A budget that is kept in WasmEdge must
+//! be kept here; and what `docs/compare` says of a request is what is seen of one.
 
 use std::fs;
 use std::io::{Read, Write};

@@ -5,6 +5,7 @@ use super::names;
 use super::structures::{self, SHOWN};
 use super::value::Value;
 use crate::calls::{Call, Kind};
+use crate::errno::Errno;
 use crate::memory::{Memory, Piece, room};
 
 /// Names and paths are cut later than data.
@@ -146,8 +147,12 @@ impl Decoded {
                 Some(Value::bytes(bytes, self.most))
             }
             (Begun::Out, Kind::Value) => {
-                let length = number(memory, self.low(at + 1), 4)?;
-                option(memory, self.low(at), length as u32)
+                let length = number(memory, self.low(at + 1), 4)? as u32;
+                if self.asks_for_error() {
+                    let error = number(memory, self.low(at), length.min(4))?;
+                    return Some(Value::Word(Errno(error as u16).name()));
+                }
+                option(memory, self.low(at), length)
             }
             _ => None,
         }
@@ -180,6 +185,13 @@ impl Decoded {
             Some(Kind::Out(2)) => u16::from_be_bytes([a, b]),
             _ => u16::from_le_bytes([a, b]),
         })
+    }
+
+    /// Whether the option is the error that is pending.
+    fn asks_for_error(&self) -> bool {
+        let at = self.named(|_, kind| kind == Kind::OptionName);
+        let name = at.map(|at| names::one_of(names::OPTIONS, self.args[at]));
+        name == Some(Value::word("SO_ERROR"))
     }
 
     fn named(&self, is: impl Fn(&str, Kind) -> bool) -> Option<usize> {

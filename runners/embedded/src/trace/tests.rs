@@ -248,7 +248,7 @@ fn what_the_host_tells_is_read_afterwards() {
         r#"sock_send_to_v2(9, ["abc", "\ne\x00\x00"...], 2, 127.0.0.1:8080, 8080, 0, [103]) = 0"#,
         "sock_getlocaladdr_v2(9, [127.0.0.1:80], [80]) = 0",
         "sock_setsockopt(9, 0, SO_SNDBUF, [1], 4) = 0",
-        "sock_getsockopt(9, 0, SO_ERROR, [14], 0x324) = 0",
+        "sock_getsockopt(9, 0, SO_ERROR, [CONNREFUSED], 0x324) = 0",
         r#"random_get("\x0e\x00\x00\x00"..., 6) = 0"#,
     ];
     assert_eq!(page.lines(), expected);
