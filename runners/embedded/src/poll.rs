@@ -1,7 +1,8 @@
 //! `poll_oneoff` over sockets, clocks and the standard streams.
 //!
-//! The system's `poll` is asked, which keeps nothing from one call to the next. What WasmEdge keeps
-//! there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to meet it.
+//! The system's `poll` is asked, which keeps nothing from one call to the next. What WasmEdge
+//! keeps there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to
+//! meet it.
 
 use std::collections::HashSet;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -236,33 +237,58 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
             false => Ok(Told::default()),
         };
     }
-    let now = Instant::now();
     context.host.settle_late();
-    let early = context.host.strikes_early();
-    let late = context.host.late();
     let mut slots = Vec::with_capacity(list.len());
     let mut seen = HashSet::new();
+    let start = Instant::now();
     for one in list {
-        slots.push(prepare(context, one, now, &mut seen)?);
+        slots.push(prepare(context, one, start, &mut seen)?);
     }
+    let early = context.host.strikes_early();
+    let late = context.host.late();
     let host = &*context.host;
-    let interrupted = host.poller.interrupted.clone();
+    let interrupted = &host.poller.interrupted;
+    look(host, list, &mut slots, &late, early.then_some(start))?;
+    if !interrupted.is_empty() {
+        misplace(host, list, &mut slots, interrupted)?;
+    }
+    let sockets = list.iter().filter_map(|one| host.socket(one.fd()?));
+    let ids = sockets.map(|socket| socket.id).collect();
+    let poller = &mut context.host.poller;
+    poller.turn(ids);
+    poller.interrupted.clear();
+    let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
+    if events.is_empty() && context.host.first_late() <= Some(Instant::now()) && !late.is_empty() {
+        // It was a late connection whose time has come.
+        return wait(context, list);
+    }
+    Ok(events.into())
+}
+
+/// Waits for what the slots have no event of yet, and writes it there. Connections that are `late`
+/// are not looked at; a clock that strikes early does so without waiting.
+fn look(
+    host: &Host,
+    list: &[Subscription],
+    slots: &mut [Slot],
+    late: &HashSet<u64>,
+    early: Option<Instant>,
+) -> Answer {
+    let hidden = |fd| {
+        let socket = host.socket(fd);
+        socket.is_some_and(|socket| late.contains(&socket.id))
+    };
     let mut asked = Vec::new();
-    for (one, slot) in list.iter().zip(&mut slots) {
-        if let (Some(fd), None) = (one.fd(), slot.event) {
-            if host
-                .socket(fd)
-                .is_some_and(|socket| late.contains(&socket.id))
-            {
-                continue;
-            }
+    for (one, slot) in list.iter().zip(&mut *slots) {
+        if let (Some(fd), None) = (one.fd().filter(|fd| !hidden(*fd)), slot.event) {
             slot.asked = Some(asked.len());
             let fd = descriptor(host, fd).ok_or(Errno::BADF)?;
             asked.push(PollFd::from_borrowed_fd(fd, flags(host, one.wanted)));
         }
     }
     // They are still watched, although the call says that they are there already.
-    for wanted in &interrupted {
+    let interrupted = &host.poller.interrupted;
+    for wanted in interrupted {
         let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
             continue;
         };
@@ -274,38 +300,20 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     // WasmEdge goes on waiting for the others (0.14.1, 0.17.1).
     let failed = slots.iter().any(|slot| slot.event.is_some());
     let end = match failed && host.faultless() && interrupted.is_empty() {
-        true => Some(now),
+        true => Some(Instant::now()),
         false => clocks.into_iter().chain(host.first_late()).min(),
     };
-    let end = if early { Some(now) } else { end };
-    Host::wait(&mut asked, end, host.deadline)?;
+    Host::wait(&mut asked, early.or(end), host.deadline)?;
     let now = Instant::now();
-    for (one, slot) in list.iter().zip(&mut slots) {
-        if slot.due.is_some_and(|due| due <= now || early) {
+    for (one, slot) in list.iter().zip(slots) {
+        if slot.due.is_some_and(|due| due <= now || early.is_some()) {
             slot.event = Some(one.event(Errno::SUCCESS));
         }
         if let Some(place) = slot.asked {
             slot.event = ready(host, one, asked[place].revents());
         }
     }
-    drop(asked);
-    let ids = list
-        .iter()
-        .filter_map(|one| host.socket(one.fd()?))
-        .map(|socket| socket.id);
-    let ids = ids.collect();
-    if !interrupted.is_empty() {
-        misplace(host, list, &mut slots, &interrupted)?;
-    }
-    let poller = &mut context.host.poller;
-    poller.turn(ids);
-    poller.interrupted.clear();
-    let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
-    if events.is_empty() && !late.is_empty() && context.host.first_late() <= Some(now) {
-        // It was a late connection whose time has come.
-        return wait(context, list);
-    }
-    Ok(events.into())
+    Ok(())
 }
 
 /// Looks at one subscription before the wait: what cannot be waited for is answered at once.
