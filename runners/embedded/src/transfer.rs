@@ -153,13 +153,18 @@ fn from(context: &mut Context<'_>, args: &[u64], port: Option<u32>, outs: [u64; 
     check_outs(context, outs)?;
     let socket = found(context, args[0])?;
     let datagrams = socket.family == UNIX && socket.kind == SocketType::DGRAM;
-    if datagrams && (room.length as usize) < address::PATH && context.host.faultless() {
+    if datagrams && too_narrow(room) && context.host.faultless() {
         return Err(Errno::INVAL.into());
     }
     let received = receive(context, args[0], &pieces, args[4])?;
     hand_over(context, &pieces, &received, outs[0])?;
     tell_sender(context, &received, room, port)?;
     tell_truncated(context, &received, outs[1])
+}
+
+/// Whether a Unix socket's name is asked for and would not fit.
+fn too_narrow(room: Piece) -> bool {
+    (1..address::PATH as u32).contains(&room.length)
 }
 
 /// Writes where a datagram came from. A stream has no sender, and an unbound Unix socket no name.
@@ -182,10 +187,8 @@ fn tell_sender(
     let told = address::told(from)?;
     if with_family {
         told.store(&mut context.memory, room)?;
-    } else if told.family == UNIX && (1..address::PATH as u32).contains(&room.length) && !faultless
-    {
-        // WasmEdge looks only after it has taken what came, and that is lost. (Without any room
-        // it does not look at all.)
+    } else if told.family == UNIX && too_narrow(room) && !faultless {
+        // WasmEdge looks only after it has taken what came, and that is lost.
         return Err(Errno::INVAL.into());
     } else {
         told.store_bare(&mut context.memory, room)?;
