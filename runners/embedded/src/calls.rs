@@ -172,12 +172,12 @@ pub const CALLS: &[Call] = calls! {
     Preview1 fd_datasync(fd: Fd) = wasi::fd_datasync;
     Preview1 fd_fdstat_set_rights(fd: Fd, base: Long, inheriting: Long)
         = wasi::fd_fdstat_set_rights;
-    Preview1 fd_filestat_get(fd: Fd, stat: Pointer) = wasi::fd_filestat_get;
+    Preview1 fd_filestat_get(fd: Fd, stat: Pointer) = wasi::filestat;
     Preview1 fd_filestat_set_size(fd: Fd, size: Long) = wasi::fd_filestat_set_size;
     Preview1 fd_filestat_set_times(fd: Fd, atim: Long, mtim: Long, flags: Number)
         = wasi::fd_filestat_set_times;
     Preview1 fd_pread(fd: Fd, data: Room, count: Count, offset: Long, len: Out(4)) = wasi::fd_pread;
-    Preview1 fd_prestat_get(fd: Fd, stat: Pointer) = wasi::fd_prestat_get;
+    Preview1 fd_prestat_get(fd: Fd, stat: Pointer) = wasi::prestat;
     Preview1 fd_prestat_dir_name(fd: Fd, path: Bytes, len: Count) = wasi::fd_prestat_dir_name;
     Preview1 fd_pwrite(fd: Fd, data: Pieces, count: Count, offset: Long, len: Out(4))
         = wasi::fd_pwrite;

@@ -4,12 +4,13 @@
 //! keeps there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to
 //! meet it.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
+use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::net::SocketType;
 use rustix::net::sockopt;
 use rustix::stdio;
@@ -17,7 +18,7 @@ use rustix::stdio;
 use crate::calls::Context;
 use crate::clock;
 use crate::errno::{Answer, Errno, Stop};
-use crate::host::Host;
+use crate::host::{Host, Socket};
 use crate::memory::Memory;
 use crate::wasi;
 
@@ -42,8 +43,8 @@ pub enum Wanted {
     },
     Read(u32),
     Write(u32),
-    /// None of the three.
-    Nothing,
+    /// None of the three, or in a way that there is not: of this type.
+    Nothing(u8),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,7 +119,7 @@ impl Subscription {
             },
             1 => Wanted::Read(u32_at(16)),
             2 => Wanted::Write(u32_at(16)),
-            _ => Wanted::Nothing,
+            tag => Wanted::Nothing(tag),
         };
         Ok(Subscription {
             userdata: u64_at(0),
@@ -140,7 +141,8 @@ impl Subscription {
             kind: match self.wanted {
                 Wanted::Read(_) => 1,
                 Wanted::Write(_) => 2,
-                _ => 0,
+                Wanted::Clock { .. } => 0,
+                Wanted::Nothing(tag) => tag,
             },
             nbytes: 0,
             flags: 0,
@@ -305,12 +307,18 @@ fn look(
     };
     Host::wait(&mut asked, early.or(end), host.deadline)?;
     let now = Instant::now();
+    let mut found: HashMap<u32, PollFlags> = HashMap::new();
+    for (one, slot) in list.iter().zip(&*slots) {
+        if let (Some(fd), Some(place)) = (one.fd(), slot.asked) {
+            *found.entry(fd).or_insert(PollFlags::empty()) |= asked[place].revents();
+        }
+    }
     for (one, slot) in list.iter().zip(slots) {
         if slot.due.is_some_and(|due| due <= now || early.is_some()) {
             slot.event = Some(one.event(Errno::SUCCESS));
         }
-        if let Some(place) = slot.asked {
-            slot.event = ready(host, one, asked[place].revents());
+        if slot.asked.is_some() {
+            slot.event = ready(host, one, &found);
         }
     }
     Ok(())
@@ -328,7 +336,7 @@ fn prepare(
         ..Slot::default()
     };
     let fd = match one.wanted {
-        Wanted::Nothing => return Ok(failed(Errno::INVAL)),
+        Wanted::Nothing(_) => return Ok(failed(Errno::INVAL)),
         Wanted::Clock {
             id,
             timeout,
@@ -412,9 +420,10 @@ fn flags(host: &Host, wanted: Wanted) -> PollFlags {
     }
 }
 
-/// What the system's answer means for one subscription.
-fn ready(host: &Host, one: &Subscription, found: PollFlags) -> Option<Event> {
+/// What the system's answers, by descriptors, mean for one subscription.
+fn ready(host: &Host, one: &Subscription, found: &HashMap<u32, PollFlags>) -> Option<Event> {
     let fd = one.fd()?;
+    let found = *found.get(&fd)?;
     let ended = host.socket(fd).is_some_and(|socket| socket.reset);
     let [input, output, hangup] =
         [PollFlags::IN, PollFlags::OUT, PollFlags::HUP].map(|flag| found.intersects(flag));
@@ -424,7 +433,9 @@ fn ready(host: &Host, one: &Subscription, found: PollFlags) -> Option<Event> {
     };
     // Without a direction there is nothing that WasmEdge could say, and it says nothing.
     let alone = host.faultless() && found.intersects(PollFlags::ERR);
-    if !(marked || hangup || alone || ended) {
+    // And one who waits for both directions is not told of the one that only has hung up.
+    let gone = hangup && (host.faultless() || !(input || output));
+    if !(marked || gone || alone || ended) {
         return None;
     }
     Some(Event {
@@ -446,8 +457,26 @@ fn nbytes(host: &Host, one: &Subscription) -> u64 {
         Wanted::Read(_) if listener => 0,
         Wanted::Read(_) if !host.faultless() => 1,
         Wanted::Read(_) => rustix::io::ioctl_fionread(socket).unwrap_or_default(),
-        _ => sockopt::socket_send_buffer_size(socket).unwrap_or_default() as u64,
+        _ => {
+            let size = sockopt::socket_send_buffer_size(socket).unwrap_or_default();
+            size.saturating_sub(queued(socket)) as u64
+        }
     }
+}
+
+/// How many bytes wait to be sent.
+fn queued(socket: &Socket) -> usize {
+    // SAFETY: the system writes one `int` in answer to this request.
+    let queued = unsafe {
+        ioctl(
+            socket,
+            Getter::<{ libc::TIOCOUTQ as Opcode }, libc::c_int>::new(),
+        )
+    };
+    queued
+        .ok()
+        .and_then(|queued| queued.try_into().ok())
+        .unwrap_or_default()
 }
 
 /// After an interrupted call WasmEdge writes what becomes ready into the slots that the interrupted
@@ -471,7 +500,7 @@ fn misplace(
             userdata: 0,
             wanted: *wanted,
         };
-        let Some(event) = ready(host, &as_asked, now[0].revents()) else {
+        let Some(event) = ready(host, &as_asked, &HashMap::from([(fd, now[0].revents())])) else {
             continue;
         };
         let same_kind = |there: &Subscription| {
