@@ -252,7 +252,7 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     let interrupted = &host.poller.interrupted;
     look(host, list, &mut slots, &late, early.then_some(start))?;
     if !interrupted.is_empty() {
-        misplace(host, list, &mut slots, interrupted)?;
+        misplace(host, list, &mut slots, &late)?;
     }
     let sockets = list.iter().filter_map(|one| host.socket(one.fd()?));
     let ids = sockets.map(|socket| socket.id).collect();
@@ -294,7 +294,7 @@ fn look(
         let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
             continue;
         };
-        if let Some(fd) = descriptor(host, fd) {
+        if let Some(fd) = descriptor(host, fd).filter(|_| !hidden(fd)) {
             asked.push(PollFd::from_borrowed_fd(fd, flags(host, *wanted)));
         }
     }
@@ -481,17 +481,15 @@ fn queued(socket: &Socket) -> usize {
 
 /// After an interrupted call WasmEdge writes what becomes ready into the slots that the interrupted
 /// call had, whatever the new call has in their place.
-fn misplace(
-    host: &Host,
-    list: &[Subscription],
-    slots: &mut [Slot],
-    interrupted: &[Wanted],
-) -> Answer {
-    for (place, wanted) in interrupted.iter().enumerate() {
+fn misplace(host: &Host, list: &[Subscription], slots: &mut [Slot], late: &HashSet<u64>) -> Answer {
+    for (place, wanted) in host.poller.interrupted.iter().enumerate() {
         let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
             continue;
         };
-        let Some(os) = descriptor(host, fd) else {
+        let hidden = host
+            .socket(fd)
+            .is_some_and(|socket| late.contains(&socket.id));
+        let Some(os) = descriptor(host, fd).filter(|_| !hidden) else {
             continue;
         };
         let mut now = [PollFd::from_borrowed_fd(os, flags(host, *wanted))];
