@@ -8,18 +8,11 @@ pub struct Errno(pub u16);
 
 macro_rules! errnos {
     ($($name:ident $number:literal $($os:ident)?,)*) => {
-        // Those that this host never answers have their names for a trace.
-        #[allow(dead_code)]
+        /// Each with its name, which has no `E`.
+        const NAMES: &[(Errno, &str)] = &[$((Errno::$name, stringify!($name)),)*];
+
         impl Errno {
             $(pub const $name: Errno = Errno($number);)*
-
-            /// Its name without the `E`, or its number where it has none.
-            pub fn name(self) -> String {
-                match self.0 {
-                    $($number => stringify!($name).into(),)*
-                    other => other.to_string(),
-                }
-            }
         }
 
         impl From<Os> for Errno {
@@ -32,6 +25,14 @@ macro_rules! errnos {
             }
         }
     };
+}
+
+impl Errno {
+    /// Its name, or its number where it has none.
+    pub fn name(self) -> String {
+        let found = NAMES.iter().find(|(errno, _)| *errno == self);
+        found.map_or_else(|| self.0.to_string(), |(_, name)| (*name).into())
+    }
 }
 
 errnos! {

@@ -97,7 +97,7 @@ impl Program {
             play(Turn::WarmUp).with_context(|| self.last_words())?;
         }
         let mut growths = Vec::new();
-        // A turn may happen to have more at a time than those before it. What is lost grows in each.
+        // A turn may happen to have more at a time than those before it. A leak grows in each.
         while growths.len() < TURNS && growths.iter().all(|growth| *growth > GROWTH) {
             let memory = self.resident()?;
             play(Turn::Last).with_context(|| self.last_words())?;
