@@ -8,7 +8,10 @@ use std::time::Duration;
 
 use wasmtime::Result;
 use wasmtime::error::Context as _;
-use wasmtime::{Cache, Config, Engine, Module};
+use wasmtime::{Cache, CacheConfig, Config, Engine, Module};
+
+/// Where compiled modules stay: in the project's folder, as all that it makes.
+const CACHE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../target/embedded/cache");
 
 /// How often a running guest is asked whether its time is over.
 pub const TICK: Duration = Duration::from_millis(50);
@@ -25,7 +28,9 @@ impl Pulse {
         let mut config = Config::new();
         config.epoch_interruption(true);
         // Where there is no cache to be had, every module is compiled anew: slow, but right.
-        config.cache(Cache::from_file(None).ok());
+        let mut kept = CacheConfig::new();
+        kept.with_directory(CACHE);
+        config.cache(Cache::new(kept).ok());
         let engine = Engine::new(&config)?;
         let stop = Arc::new(AtomicBool::new(false));
         let (pulse, end) = (engine.clone(), stop.clone());
