@@ -10,6 +10,8 @@ mod component;
 #[cfg(target_os = "linux")]
 mod containers;
 mod each_host;
+#[cfg(target_os = "linux")]
+mod embedding;
 mod fuzzing;
 mod guest_tests;
 mod imports;

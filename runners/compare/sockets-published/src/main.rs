@@ -15,8 +15,7 @@ mod guest {
     const ANSWER: &[u8] = b"yes";
 
     pub fn main() -> io::Result<()> {
-        // It asks for the addresses of a service, of streams over IPv4.
-        for address in nslookup("localhost", "http")? {
+        for address in nslookup("localhost", "80")? {
             println!("localhost is {address}");
         }
         datagrams()?;
