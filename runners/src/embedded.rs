@@ -29,11 +29,8 @@ pub fn program() -> Result<PathBuf> {
         return Ok(program);
     }
     let mut build = project::cargo();
-    build
-        .args(["build", "--release", "--manifest-path"])
-        .arg(project::root().join("runners/embedded/Cargo.toml"))
-        .arg("--target-dir")
-        .arg(project::root().join("target/embedded"))
+    build.args(["build", "--release"]);
+    place(&mut build)
         // What is built is told in JSON on standard output.
         .args(["--message-format=json-render-diagnostics", "--color=never"]);
     // This program may itself be run while cargo builds for another target.
@@ -45,6 +42,15 @@ pub fn program() -> Result<PathBuf> {
         )
     });
     built?.context("cargo reports success, but no host was built")
+}
+
+/// Where cargo finds the host's source, and puts what it makes of it.
+pub fn place(cargo: &mut Command) -> &mut Command {
+    cargo
+        .arg("--manifest-path")
+        .arg(project::root().join("runners/embedded/Cargo.toml"))
+        .arg("--target-dir")
+        .arg(project::root().join("target/embedded"))
 }
 
 /// Runs cargo, and tells what it built. What it says is shown as the progress of a step.

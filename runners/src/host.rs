@@ -1,4 +1,4 @@
-//! A WasmEdge: how it is asked for its version, how it compiles a module and how it is started.
+//! A host: how it is asked for its version, how it compiles a module and how it is started.
 
 use std::env;
 use std::ffi::OsString;
@@ -6,11 +6,12 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 
-use crate::process;
 use crate::version::Version;
+use crate::{embedded, process};
 
 /// The oldest one that has every socket call in the form the library imports.
 pub const OLDEST: Version = Version(0, 14, 0);
@@ -21,11 +22,34 @@ const MODE_MUST_BE_NAMED: Version = Version(0, 17, 0);
 /// Variables that a Rust program expects to see; WasmEdge passes none by itself.
 const PASSED_ON: [&str; 2] = ["RUST_BACKTRACE", "RUST_LOG"];
 
-/// A WasmEdge that answers.
+/// A host that answers.
 #[derive(Debug, Clone)]
 pub struct Host {
     pub program: PathBuf,
     pub version: Version,
+    pub kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    WasmEdge,
+    /// Wasmtime, embedded: see [`crate::embedded`].
+    Embedded,
+    /// The same, and it meets the guest with faults.
+    Hostile,
+    /// The same program as a host of components, for wasm32-wasip2.
+    Component,
+}
+
+impl Kind {
+    /// The embedded one of this name.
+    pub fn embedded(name: &str) -> Option<Kind> {
+        match name {
+            "wasmtime" => Some(Kind::Embedded),
+            "hostile" => Some(Kind::Hostile),
+            _ => None,
+        }
+    }
 }
 
 /// What a guest may use beyond sockets and the standard streams.
@@ -38,6 +62,20 @@ pub struct Rights {
     pub env: Vec<String>,
     /// Further options of the host's own.
     pub other: Vec<OsString>,
+}
+
+impl Rights {
+    /// Whether the hostile host is told what to do.
+    fn choose_faults(&self) -> bool {
+        let mut words = self.other.iter().filter_map(|word| word.to_str());
+        words.any(|word| word.starts_with("--seed") || word.starts_with("--fault"))
+    }
+}
+
+/// A seed that is another one each time.
+fn rand_seed() -> u32 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    now.unwrap_or_default().subsec_nanos()
 }
 
 impl Host {
@@ -58,17 +96,38 @@ impl Host {
         Ok(Host {
             program: program.into(),
             version,
+            kind: Kind::WasmEdge,
+        })
+    }
+
+    /// The embedded host, built.
+    pub fn embedded(kind: Kind) -> Result<Host> {
+        Ok(Host {
+            program: embedded::program()?,
+            // This project's own: Wasmtime's does not matter to a guest.
+            version: Version::find(env!("CARGO_PKG_VERSION")).context("this version")?,
+            kind,
         })
     }
 
     /// Whether it uses compiled code only if it is told to.
     pub fn must_be_told(&self) -> bool {
-        self.version >= MODE_MUST_BE_NAMED
+        self.kind == Kind::WasmEdge && self.version >= MODE_MUST_BE_NAMED
     }
 
     /// The command that runs `guest`; the guest's own arguments are still to be added.
     pub fn command(&self, guest: &Path, rights: &Rights) -> Command {
         let mut command = Command::new(&self.program);
+        match self.kind {
+            Kind::WasmEdge => {}
+            Kind::Embedded | Kind::Hostile => _ = command.arg("run"),
+            Kind::Component => _ = command.arg("component"),
+        }
+        if self.kind == Kind::Hostile && !rights.choose_faults() {
+            let seed = rand_seed();
+            eprintln!("hostile: --seed {seed}");
+            command.arg("--seed").arg(seed.to_string());
+        }
         let compiled = guest.extension().is_some_and(|extension| extension == "so");
         if compiled && self.must_be_told() {
             command.arg("--run-mode=aot");
@@ -93,6 +152,9 @@ impl Host {
 
     /// Compiles a module ahead of time. `so` is there only when it is whole.
     pub fn compile(&self, wasm: &Path, so: &Path) -> Result<()> {
+        if self.kind != Kind::WasmEdge {
+            bail!("{self} compiles a module when it runs it, and keeps the code for the next time");
+        }
         if so.extension().is_none_or(|extension| extension != "so") {
             // WasmEdge chooses the format by the name, and 0.14.1 may refuse its other one.
             bail!("the compiled guest {} must be named .so", so.display());
@@ -127,6 +189,10 @@ impl Host {
     }
 
     fn newest(&self, wasm: &Path, extension: &str, options: &[&str]) -> Result<PathBuf> {
+        if self.kind != Kind::WasmEdge {
+            // It compiles what it runs, and remembers it.
+            return Ok(wasm.into());
+        }
         let compiled = wasm.with_extension(format!("{}.{extension}", self.version));
         let changed = |path: &Path| fs::metadata(path).and_then(|meta| meta.modified());
         match (changed(wasm), changed(&compiled)) {
@@ -151,7 +217,12 @@ impl Host {
 
 impl fmt::Display for Host {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "WasmEdge {}", self.version)
+        match self.kind {
+            Kind::WasmEdge => write!(f, "WasmEdge {}", self.version),
+            Kind::Embedded => f.write_str("Wasmtime, embedded"),
+            Kind::Hostile => f.write_str("the hostile host"),
+            Kind::Component => f.write_str("Wasmtime, wasm32-wasip2"),
+        }
     }
 }
 
@@ -163,6 +234,7 @@ mod tests {
         let host = Host {
             program: "wasmedge".into(),
             version,
+            kind: Kind::WasmEdge,
         };
         let command = host.command(Path::new(guest), rights);
         let words = command
@@ -205,6 +277,7 @@ mod tests {
         let host = Host {
             program: "no such program".into(),
             version: OLDEST,
+            kind: Kind::WasmEdge,
         };
         let error = host
             .compile(Path::new("a.wasm"), Path::new("b.wasm"))

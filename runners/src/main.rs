@@ -36,7 +36,8 @@ use clap::{Parser, Subcommand};
 #[derive(Debug, Parser)]
 #[command(name = "runners", version)]
 struct Cli {
-    /// The host that runs guests: `wasmedge` (found or prepared), or a path to one.
+    /// The host that runs guests: `wasmedge` (found or prepared), a path to one, `wasmtime` (built
+    /// on demand), or `hostile` (the same with faults: `--host-args "--seed 7"`).
     #[arg(long, global = true, env = "MIO_WASI_HOST", default_value = "wasmedge")]
     host: String,
     #[command(subcommand)]
@@ -47,7 +48,7 @@ struct Cli {
 enum Job {
     /// Find or fetch the wasm32-wasip1 target and WasmEdge, and say where they are.
     Prepare,
-    /// Run a guest in WasmEdge; this process becomes the host's process.
+    /// Run a guest in the host; this process becomes the host's process.
     Run(run::Options),
     /// Compile a module ahead of time for the host, as `wasmedge compile` does.
     Compile {

@@ -36,8 +36,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Standard preview 1 opens no socket. A case that needs one finds that out by an error, on which it
-/// panics: that it was skipped is said in place of the panic.
+/// Standard preview 1 opens no socket. A case that needs one finds that out by an error, on which
+/// it panics: that it was skipped is said in place of the panic.
 fn skip_what_needs_wasmedge() {
     let fail = panic::take_hook();
     panic::set_hook(Box::new(move |panic| {

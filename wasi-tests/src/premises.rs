@@ -175,6 +175,8 @@ const PREMISES: &[(&[&str], &str, &[&str])] = &[
         "it measures how long a wait takes",
         &[
             "timeout::a_timeout_loses_nothing",
+            "timeout::an_event_ends_the_wait",
+            "timeout::endless_timeouts_end_with_an_event",
             "timeout::idle_sources_do_not_shorten_it",
             "timeout::never_cut_short",
             "timeout::timeouts_may_change",
@@ -230,6 +232,7 @@ const PREMISES: &[(&[&str], &str, &[&str])] = &[
         &["corrupt"],
         "it wants two events of one answer",
         &[
+            "error::both_closed_sets_both_flags",
             "poll::both_directions_are_one_event",
             "poll::zero_timeout_reports_what_is_ready",
         ],

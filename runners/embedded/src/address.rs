@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rustix::net::{SocketAddrAny, SocketAddrUnix};
 
+use crate::calls::Context;
 use crate::errno::{Answer, Errno, Stop};
 use crate::host::{Host, INET4, INET6, UNIX};
 use crate::memory::{Memory, Piece};
@@ -11,7 +12,7 @@ use crate::memory::{Memory, Piece};
 /// The size of an address with its family.
 pub const STORAGE: usize = 128;
 /// A Unix address has this much room for its path.
-const PATH: usize = 108;
+pub const PATH: usize = 108;
 
 /// Which generation of a call it is: the first knows bare IP addresses only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,35 +28,40 @@ pub enum Address {
     Unix(SocketAddrUnix),
 }
 
-/// Reads the address that `at` describes; its port is a parameter of the call.
-pub fn read(
-    host: &Host,
-    memory: &Memory<'_>,
-    version: Version,
-    at: u32,
-    port: u32,
-) -> Answer<Address> {
-    let piece = memory.piece(at)?;
+/// Reads the address that `at` describes, for the socket `fd`; its port is a parameter of the
+/// call.
+pub fn read(context: &Context<'_>, version: Version, [fd, at, port]: [u64; 3]) -> Answer<Address> {
+    let (host, memory) = (&*context.host, &context.memory);
+    let piece = memory.piece(at as u32)?;
+    let length = piece.length as usize;
+    if !([4, 16].contains(&length) || length == STORAGE && version == Version::V2) {
+        return Err(Errno::INVAL.into());
+    }
     let bytes = memory.get(piece)?;
     // Longer ports are cut, as by WasmEdge.
     let port = port as u16;
     let ip = |ip: IpAddr| Ok(Address::Ip((ip, port).into()));
-    match (bytes.len(), version) {
-        (4, _) => ip(four(bytes).into()),
-        (16, _) => ip(sixteen(bytes).into()),
-        (STORAGE, Version::V2) => match u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) {
-            INET4 => ip(four(&bytes[2..]).into()),
-            INET6 => ip(sixteen(&bytes[2..]).into()),
-            UNIX => Ok(Address::Unix(path(host, &bytes[2..2 + PATH])?)),
-            family if host.faultless() => {
-                let _ = family;
-                Err(Errno::INVAL.into())
-            }
-            family => Err(Stop::Trap(format!(
-                "WasmEdge ends here: an address of the unknown family {family}"
-            ))),
-        },
-        _ => Err(Errno::INVAL.into()),
+    match length {
+        4 => return ip(four(bytes).into()),
+        16 => return ip(sixteen(bytes).into()),
+        _ => {}
+    }
+    match u32::from(u16::from_le_bytes([bytes[0], bytes[1]])) {
+        INET4 => ip(four(&bytes[2..]).into()),
+        INET6 => ip(sixteen(&bytes[2..]).into()),
+        // Of such an address, another family's socket looks at the family, after the length, and
+        // WasmEdge's are all of full length.
+        UNIX if host
+            .socket(fd as u32)
+            .is_some_and(|socket| socket.family != UNIX) =>
+        {
+            Ok(Address::Unix(SocketAddrUnix::new(&[b'?'; PATH - 1][..])?))
+        }
+        UNIX => Ok(Address::Unix(path(host, &bytes[2..2 + PATH])?)),
+        _ if host.faultless() => Err(Errno::INVAL.into()),
+        family => Err(Stop::Trap(format!(
+            "WasmEdge ends here: an address of the unknown family {family}"
+        ))),
     }
 }
 
@@ -149,6 +155,14 @@ impl Told {
         let room = memory.get_mut(piece)?;
         room[..2].copy_from_slice(&(self.family as u16).to_le_bytes());
         room[2..2 + self.bytes.len()].copy_from_slice(&self.bytes);
+        Ok(())
+    }
+
+    /// Writes the bytes alone to `piece`, if they fit.
+    pub fn store_bare(&self, memory: &mut Memory<'_>, piece: Piece) -> Result<(), Errno> {
+        if let Some(room) = memory.get_mut(piece)?.get_mut(..self.bytes.len()) {
+            room.copy_from_slice(&self.bytes);
+        }
         Ok(())
     }
 }

@@ -1,5 +1,6 @@
-//! `embedded suite`: every case of a guest that lists its cases, each in a store of its own, in one
-//! process. With seeds, each case meets the faults of each seed, and what it made of them is judged.
+//! `embedded suite`: every case of a guest that lists its cases, each in a store of its own, in
+//! one process. With seeds, each case meets the faults of each seed, and what it made of them is
+//! judged.
 //!
 //! A line of JSON for each case that is not simply passed, and one for each seed at its end.
 

@@ -116,26 +116,42 @@ pub const CALLS: &[Call] = calls! {
     Preview1 sock_accept(fd: Fd, flags: FdFlags, new: OutFd) = sock::accept_with;
     WasmEdge sock_accept_v2(fd: Fd, flags: FdFlags, new: OutFd) = sock::accept_with;
     Preview1 sock_shutdown(fd: Fd, how: How) = sock::shutdown;
-    WasmEdge sock_getlocaladdr(fd: Fd, addr: Peer, kind: Out(4), port: Out(4)) = |c, a| sock::local(c, a, V1);
+    WasmEdge sock_getlocaladdr(fd: Fd, addr: Peer, kind: Out(4), port: Out(4))
+        = |c, a| sock::local(c, a, V1);
     WasmEdge sock_getlocaladdr(fd: Fd, addr: Peer, port: Out(4)) = |c, a| sock::local(c, a, V2);
     WasmEdge sock_getlocaladdr_v2(fd: Fd, addr: Peer, port: Out(4)) = |c, a| sock::local(c, a, V2);
-    WasmEdge sock_getpeeraddr(fd: Fd, addr: Peer, kind: Out(4), port: Out(4)) = |c, a| sock::peer(c, a, V1);
+    WasmEdge sock_getpeeraddr(fd: Fd, addr: Peer, kind: Out(4), port: Out(4))
+        = |c, a| sock::peer(c, a, V1);
     WasmEdge sock_getpeeraddr(fd: Fd, addr: Peer, port: Out(4)) = |c, a| sock::peer(c, a, V2);
     WasmEdge sock_getpeeraddr_v2(fd: Fd, addr: Peer, port: Out(4)) = |c, a| sock::peer(c, a, V2);
-    Preview1 sock_recv(fd: Fd, data: Room, count: Count, flags: ReceiveFlags, len: Out(4), ro: Out(2)) = transfer::recv;
-    WasmEdge sock_recv_v2(fd: Fd, data: Room, count: Count, flags: ReceiveFlags, len: Out(4), ro: Out(2)) = transfer::recv;
-    WasmEdge sock_recv_from(fd: Fd, data: Room, count: Count, from: Peer, flags: ReceiveFlags, len: Out(4), ro: Out(2)) = transfer::recv_from_v1;
-    WasmEdge sock_recv_from(fd: Fd, data: Room, count: Count, from: Peer, flags: ReceiveFlags, port: Out(2), len: Out(4), ro: Out(2)) = transfer::recv_from;
-    WasmEdge sock_recv_from_v2(fd: Fd, data: Room, count: Count, from: Peer, flags: ReceiveFlags, port: Out(2), len: Out(4), ro: Out(2)) = transfer::recv_from;
-    Preview1 sock_send(fd: Fd, data: Pieces, count: Count, flags: SendFlags, len: Out(4)) = transfer::send;
-    WasmEdge sock_send_v2(fd: Fd, data: Pieces, count: Count, flags: SendFlags, len: Out(4)) = transfer::send;
-    WasmEdge sock_send_to(fd: Fd, data: Pieces, count: Count, to: Address, port: Port, flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V1);
-    WasmEdge sock_send_to_v2(fd: Fd, data: Pieces, count: Count, to: Address, port: Port, flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V2);
-    WasmEdge sock_getsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Pointer) = option::get;
-    WasmEdge sock_setsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Count) = option::set;
-    WasmEdge sock_getaddrinfo(node: Text, node_len: Count, service: Text, service_len: Count, hints: Pointer, list: Pointer, most: Number, found: Out(4)) = names::getaddrinfo;
-    Preview1 poll_oneoff(subscriptions: Subscriptions, events: Events, count: Count, found: Out(4)) = poll::poll_oneoff;
-    WasmEdge epoll_oneoff(subscriptions: Subscriptions, events: Events, count: Count, found: Out(4)) = poll::poll_oneoff;
+    Preview1 sock_recv(fd: Fd, data: Room, count: Count, flags: ReceiveFlags, len: Out(4),
+        ro: Out(2)) = transfer::recv;
+    WasmEdge sock_recv_v2(fd: Fd, data: Room, count: Count, flags: ReceiveFlags, len: Out(4),
+        ro: Out(2)) = transfer::recv;
+    WasmEdge sock_recv_from(fd: Fd, data: Room, count: Count, from: Peer, flags: ReceiveFlags,
+        len: Out(4), ro: Out(2)) = transfer::recv_from_v1;
+    WasmEdge sock_recv_from(fd: Fd, data: Room, count: Count, from: Peer, flags: ReceiveFlags,
+        port: Out(2), len: Out(4), ro: Out(2)) = transfer::recv_from;
+    WasmEdge sock_recv_from_v2(fd: Fd, data: Room, count: Count, from: Peer,
+        flags: ReceiveFlags, port: Out(2), len: Out(4), ro: Out(2)) = transfer::recv_from;
+    Preview1 sock_send(fd: Fd, data: Pieces, count: Count, flags: SendFlags, len: Out(4))
+        = transfer::send;
+    WasmEdge sock_send_v2(fd: Fd, data: Pieces, count: Count, flags: SendFlags, len: Out(4))
+        = transfer::send;
+    WasmEdge sock_send_to(fd: Fd, data: Pieces, count: Count, to: Address, port: Port,
+        flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V1);
+    WasmEdge sock_send_to_v2(fd: Fd, data: Pieces, count: Count, to: Address, port: Port,
+        flags: SendFlags, len: Out(4)) = |c, a| transfer::send_to(c, a, V2);
+    WasmEdge sock_getsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Pointer)
+        = option::get;
+    WasmEdge sock_setsockopt(fd: Fd, level: Number, name: OptionName, value: Value, len: Count)
+        = option::set;
+    WasmEdge sock_getaddrinfo(node: Text, node_len: Count, service: Text, service_len: Count,
+        hints: Pointer, list: Pointer, most: Number, found: Out(4)) = names::getaddrinfo;
+    Preview1 poll_oneoff(subscriptions: Subscriptions, events: Events, count: Count,
+        found: Out(4)) = poll::poll_oneoff;
+    WasmEdge epoll_oneoff(subscriptions: Subscriptions, events: Events, count: Count,
+        found: Out(4)) = poll::poll_oneoff;
 
     Preview1 fd_close(fd: Fd) = wasi::close;
     Preview1 fd_renumber(fd: Fd, to: Fd) = wasi::renumber;
@@ -154,27 +170,38 @@ pub const CALLS: &[Call] = calls! {
     Preview1 fd_advise(fd: Fd, offset: Long, len: Long, advice: Number) = wasi::fd_advise;
     Preview1 fd_allocate(fd: Fd, offset: Long, len: Long) = wasi::fd_allocate;
     Preview1 fd_datasync(fd: Fd) = wasi::fd_datasync;
-    Preview1 fd_fdstat_set_rights(fd: Fd, base: Long, inheriting: Long) = wasi::fd_fdstat_set_rights;
-    Preview1 fd_filestat_get(fd: Fd, stat: Pointer) = wasi::fd_filestat_get;
+    Preview1 fd_fdstat_set_rights(fd: Fd, base: Long, inheriting: Long)
+        = wasi::fd_fdstat_set_rights;
+    Preview1 fd_filestat_get(fd: Fd, stat: Pointer) = wasi::filestat;
     Preview1 fd_filestat_set_size(fd: Fd, size: Long) = wasi::fd_filestat_set_size;
-    Preview1 fd_filestat_set_times(fd: Fd, atim: Long, mtim: Long, flags: Number) = wasi::fd_filestat_set_times;
+    Preview1 fd_filestat_set_times(fd: Fd, atim: Long, mtim: Long, flags: Number)
+        = wasi::fd_filestat_set_times;
     Preview1 fd_pread(fd: Fd, data: Room, count: Count, offset: Long, len: Out(4)) = wasi::fd_pread;
-    Preview1 fd_prestat_get(fd: Fd, stat: Pointer) = wasi::fd_prestat_get;
+    Preview1 fd_prestat_get(fd: Fd, stat: Pointer) = wasi::prestat;
     Preview1 fd_prestat_dir_name(fd: Fd, path: Bytes, len: Count) = wasi::fd_prestat_dir_name;
-    Preview1 fd_pwrite(fd: Fd, data: Pieces, count: Count, offset: Long, len: Out(4)) = wasi::fd_pwrite;
-    Preview1 fd_readdir(fd: Fd, entries: Bytes, len: Count, cookie: Long, used: Out(4)) = wasi::fd_readdir;
+    Preview1 fd_pwrite(fd: Fd, data: Pieces, count: Count, offset: Long, len: Out(4))
+        = wasi::fd_pwrite;
+    Preview1 fd_readdir(fd: Fd, entries: Bytes, len: Count, cookie: Long, used: Out(4))
+        = wasi::fd_readdir;
     Preview1 fd_seek(fd: Fd, offset: Long, whence: Number, new: Out(8)) = wasi::fd_seek;
     Preview1 fd_sync(fd: Fd) = wasi::fd_sync;
     Preview1 fd_tell(fd: Fd, offset: Out(8)) = wasi::fd_tell;
     Preview1 path_create_directory(fd: Fd, path: Text, len: Count) = wasi::path_create_directory;
-    Preview1 path_filestat_get(fd: Fd, flags: Number, path: Text, len: Count, stat: Pointer) = wasi::path_filestat_get;
-    Preview1 path_filestat_set_times(fd: Fd, flags: Number, path: Text, len: Count, atim: Long, mtim: Long, set: Number) = wasi::path_filestat_set_times;
-    Preview1 path_link(fd: Fd, flags: Number, path: Text, len: Count, to: Fd, new: Text, new_len: Count) = wasi::path_link;
-    Preview1 path_open(dir: Fd, follow: Number, path: Text, len: Count, how: Number, base: Long, inheriting: Long, flags: FdFlags, fd: OutFd) = wasi::path_open;
-    Preview1 path_readlink(fd: Fd, path: Text, len: Count, target: Bytes, room: Count, used: Out(4)) = wasi::path_readlink;
+    Preview1 path_filestat_get(fd: Fd, flags: Number, path: Text, len: Count, stat: Pointer)
+        = wasi::path_filestat_get;
+    Preview1 path_filestat_set_times(fd: Fd, flags: Number, path: Text, len: Count, atim: Long,
+        mtim: Long, set: Number) = wasi::path_filestat_set_times;
+    Preview1 path_link(fd: Fd, flags: Number, path: Text, len: Count, to: Fd, new: Text,
+        new_len: Count) = wasi::path_link;
+    Preview1 path_open(dir: Fd, follow: Number, path: Text, len: Count, how: Number,
+        base: Long, inheriting: Long, flags: FdFlags, fd: OutFd) = wasi::path_open;
+    Preview1 path_readlink(fd: Fd, path: Text, len: Count, target: Bytes, room: Count,
+        used: Out(4)) = wasi::path_readlink;
     Preview1 path_remove_directory(fd: Fd, path: Text, len: Count) = wasi::path_remove_directory;
-    Preview1 path_rename(fd: Fd, path: Text, len: Count, to: Fd, new: Text, new_len: Count) = wasi::path_rename;
-    Preview1 path_symlink(target: Text, target_len: Count, fd: Fd, path: Text, len: Count) = wasi::path_symlink;
+    Preview1 path_rename(fd: Fd, path: Text, len: Count, to: Fd, new: Text, new_len: Count)
+        = wasi::path_rename;
+    Preview1 path_symlink(target: Text, target_len: Count, fd: Fd, path: Text, len: Count)
+        = wasi::path_symlink;
     Preview1 path_unlink_file(fd: Fd, path: Text, len: Count) = wasi::path_unlink_file;
     Preview1 proc_raise(signal: Number) = wasi::proc_raise;
     Preview1 sched_yield() = wasi::sched_yield;

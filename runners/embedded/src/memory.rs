@@ -11,7 +11,7 @@ pub const MOST_PIECES: u32 = 1024;
 #[derive(Debug)]
 pub struct Memory<'a> {
     pub bytes: &'a mut [u8],
-    /// Whether a misaligned structure is refused, as by WasmEdge 0.16 and newer. Before, it was not.
+    /// Whether a misaligned structure is refused, as by WasmEdge 0.16 and newer.
     pub aligned: bool,
 }
 
@@ -23,7 +23,11 @@ pub struct Piece {
 }
 
 impl Memory<'_> {
+    /// Of nothing, any place will do: WasmEdge looks at the length alone (0.14.1).
     fn range(&self, at: u32, length: u64) -> Result<Range<usize>, Errno> {
+        if length == 0 {
+            return Ok(0..0);
+        }
         let end = u64::from(at) + length;
         if end > self.bytes.len() as u64 {
             return Err(Errno::FAULT);
@@ -163,7 +167,12 @@ mod tests {
         assert_eq!(memory.u32(13), Err(Errno::FAULT));
         assert_eq!(memory.u32(11), Ok(7 << 8));
         assert_eq!(memory.array(0, u32::MAX, 48, 8), Err(Errno::FAULT));
-        assert_eq!(memory.array(16, 0, 48, 8), Ok(()));
+        assert_eq!(memory.array(u32::MAX, 0, 48, 8), Ok(()));
+        let nothing = Piece {
+            at: u32::MAX,
+            length: 0,
+        };
+        assert_eq!(memory.get(nothing), Ok(&[][..]));
     }
 
     #[test]

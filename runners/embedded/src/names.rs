@@ -16,7 +16,11 @@ const SOCKADDR: u32 = 12;
 const DATA4: usize = 14;
 const DATA6: usize = 26;
 
-/// Flags: passive 1, canonname 2, numeric host 4, numeric service 8, v4mapped 16, all 32, config 64.
+/// The node has no address of the family that is asked for: glibc's own number.
+const ADDRESS_FAMILY: i32 = -9;
+
+/// Flags: passive 1, canonname 2, numeric host 4, numeric service 8, v4mapped 16, all 32 and
+/// config 64.
 const KNOWN_FLAGS: u16 = 0x7f;
 const PASSIVE: u16 = 1;
 const NUMERIC_HOST: u16 = 4;
@@ -33,21 +37,22 @@ pub fn getaddrinfo(context: &mut Context<'_>, args: &[u64]) -> Answer {
     let arg = |index: usize| args[index] as u32;
     let node = context.memory.text(arg(0), arg(1))?;
     let service = context.memory.text(arg(2), arg(3))?;
-    let hints = read_hints(context, arg(4))?;
-    let (first, most, found) = (context.memory.u32(arg(5))?, arg(6), arg(7));
-    context.memory.writable(found, 4)?;
-    if most == 0 {
-        return Err(Errno::AIMEMORY.into());
-    }
     if node.is_empty() && service.is_empty() {
         return Err(Errno::AINONAME.into());
     }
+    let (most, found) = (arg(6), arg(7));
+    if most == 0 {
+        return Err(Errno::AIMEMORY.into());
+    }
+    let hints = read_hints(context, arg(4))?;
+    let first = context.memory.u32(arg(5))?;
+    context.memory.writable(found, 4)?;
     check(context, &node, &hints)?;
     let list = look_up(&node, &service, &hints)?;
     let told = list.len().min(most as usize);
     let mut at = first;
     for (address, kind) in &list[..told] {
-        at = write(context, at, *address, *kind)?;
+        at = write(context, at, hints.flags, (*address, *kind))?;
     }
     Ok(context.memory.set_u32(found, told as u32)?)
 }
@@ -117,6 +122,7 @@ fn look_up(node: &str, service: &str, hints: &Hints) -> Answer<Vec<(SocketAddr, 
     };
     let answers = resolve(some(node), some(service), Some(asked)).map_err(|error| {
         let errno = match error.kind() {
+            _ if error.error_num() == ADDRESS_FAMILY => Errno::AIADDRFAMILY,
             LookupErrorKind::Again => Errno::AIAGAIN,
             LookupErrorKind::Badflags => Errno::AIBADFLAG,
             LookupErrorKind::NoName | LookupErrorKind::NoData => Errno::AINONAME,
@@ -145,30 +151,38 @@ fn look_up(node: &str, service: &str, hints: &Hints) -> Answer<Vec<(SocketAddr, 
 }
 
 /// Fills the guest's structure at `at`, and tells where the next one is.
-fn write(context: &mut Context<'_>, at: u32, address: SocketAddr, kind: u8) -> Answer<u32> {
+fn write(
+    context: &mut Context<'_>,
+    at: u32,
+    flags: u16,
+    (address, kind): (SocketAddr, u8),
+) -> Answer<u32> {
     let memory = &mut context.memory;
     memory.array(at, 1, ADDRINFO, 4)?;
     let [sockaddr, next] = [memory.u32(at + 12)?, memory.u32(at + 24)?];
     memory.array(sockaddr, 1, SOCKADDR, 4)?;
     let data = memory.u32(sockaddr + 8)?;
-    let (family, bytes) = match address {
+    let (family, length, mut bytes) = match address {
         SocketAddr::V4(address) => {
             let mut bytes = vec![0; DATA4];
             bytes[2..6].copy_from_slice(&address.ip().octets());
-            (INET4, bytes)
+            (INET4, size_of::<libc::sockaddr_in>(), bytes)
         }
         SocketAddr::V6(address) => {
             let mut bytes = vec![0; DATA6];
             bytes[6..22].copy_from_slice(&address.ip().octets());
             bytes[22..].copy_from_slice(&address.scope_id().to_ne_bytes());
-            (INET6, bytes)
+            (INET6, size_of::<libc::sockaddr_in6>(), bytes)
         }
     };
-    let mut bytes = bytes;
     bytes[..2].copy_from_slice(&address.port().to_be_bytes());
     let protocol = if kind == 2 { 1 } else { 2 };
-    memory.write(at + 2, 1, &[family as u8, kind, protocol])?;
-    memory.set_u32(at + 8, bytes.len() as u32)?;
+    let [low, high] = flags.to_le_bytes();
+    memory.write(at, 1, &[low, high, family as u8, kind, protocol])?;
+    // The system's own size, with the family that the guest finds elsewhere.
+    memory.set_u32(at + 8, length as u32)?;
+    // No name is told.
+    memory.set_u32(at + 20, 0)?;
     memory.write(sockaddr, 1, &[family as u8])?;
     memory.set_u32(sockaddr + 4, bytes.len() as u32)?;
     memory.write(data, 1, &bytes)?;

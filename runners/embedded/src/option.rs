@@ -11,7 +11,6 @@ use crate::sock::{find, found};
 const SOCKET: u64 = 0;
 const TYPE: u64 = 1;
 const ERROR: u64 = 2;
-const ACCEPTCONN: u64 = 13;
 
 /// The system's names, in the order of WasmEdge's numbers.
 const NAMES: [libc::c_int; 15] = [
@@ -41,6 +40,7 @@ fn name(args: &[u64]) -> Answer<libc::c_int> {
 }
 
 pub fn get(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let name = name(args)?;
     let (value, length) = (args[3] as u32, args[4] as u32);
     let room = context.memory.u32(length)?;
     let piece = Piece {
@@ -48,7 +48,7 @@ pub fn get(context: &mut Context<'_>, args: &[u64]) -> Answer {
         length: room,
     };
     context.memory.get(piece)?;
-    let name = name(args)?;
+    find(context, args[0])?;
     let translated = [TYPE, ERROR].contains(&args[2]);
     if translated && room < 4 {
         return match context.host.faultless() {
@@ -58,7 +58,6 @@ pub fn get(context: &mut Context<'_>, args: &[u64]) -> Answer {
             )),
         };
     }
-    find(context, args[0])?;
     if let Some(error) = context
         .host
         .take_error(args[0])
@@ -102,18 +101,13 @@ fn error(number: i32) -> u32 {
 }
 
 pub fn set(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let name = name(args)?;
     let piece = Piece {
         at: args[3] as u32,
         length: args[4] as u32,
     };
     let value = context.memory.get(piece)?;
     let value = value[..value.len().min(MOST)].to_vec();
-    let name = name(args)?;
-    // What only can be asked.
-    if [TYPE, ERROR, ACCEPTCONN].contains(&args[2]) {
-        found(context, args[0])?;
-        return Err(Errno::NOPROTOOPT.into());
-    }
     let socket = found(context, args[0])?;
     // SAFETY: the descriptor is open while `socket` lives, and the system reads as many bytes as
     // `value` has.

@@ -44,6 +44,7 @@ pub fn limits(
 }
 
 pub fn open(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    context.memory.writable(args[2] as u32, 4)?;
     let family = args[0] as u32;
     let system = match family {
         INET4 => AddressFamily::INET,
@@ -56,7 +57,6 @@ pub fn open(context: &mut Context<'_>, args: &[u64]) -> Answer {
         STREAM => SocketType::STREAM,
         _ => return Err(Errno::INVAL.into()),
     };
-    context.memory.writable(args[2] as u32, 4)?;
     if family == UNIX && !context.host.rights.af_unix {
         return Err(Errno::NOSYS.into());
     }
@@ -68,8 +68,7 @@ pub fn open(context: &mut Context<'_>, args: &[u64]) -> Answer {
 }
 
 fn address(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer<Address> {
-    let (at, port) = (args[1] as u32, args[2] as u32);
-    let address = address::read(context.host, &context.memory, version, at, port)?;
+    let address = address::read(context, version, [args[0], args[1], args[2]])?;
     find(context, args[0])?;
     address::permit(context.host, &address)?;
     Ok(address)
@@ -136,14 +135,14 @@ pub fn accept(context: &mut Context<'_>, args: &[u64]) -> Answer {
 
 /// The second one, which std knows too: the accepted socket has these flags.
 pub fn accept_with(context: &mut Context<'_>, args: &[u64]) -> Answer {
-    if args[1] & !KNOWN_FLAGS != 0 {
-        return Err(Errno::INVAL.into());
-    }
     accept_one(context, args[0], args[2] as u32, args[1])
 }
 
 fn accept_one(context: &mut Context<'_>, listener: u64, out: u32, flags: u64) -> Answer {
     context.memory.writable(out, 4)?;
+    if flags & !KNOWN_FLAGS != 0 {
+        return Err(Errno::INVAL.into());
+    }
     find(context, listener)?;
     context.host.has_room()?;
     let host = &*context.host;
@@ -162,10 +161,11 @@ fn accept_one(context: &mut Context<'_>, listener: u64, out: u32, flags: u64) ->
         accepted.nonblocking = faultless && flags & NONBLOCK != 0;
     }
     // WasmEdge (0.14.1, 0.17.1) sets the flag on the listener instead.
-    if !faultless && flags & NONBLOCK != 0 {
-        if let Some(listener) = context.host.socket_mut(listener as u32) {
-            listener.nonblocking = true;
-        }
+    if !faultless
+        && flags & NONBLOCK != 0
+        && let Some(listener) = context.host.socket_mut(listener as u32)
+    {
+        listener.nonblocking = true;
     }
     Ok(context.memory.set_u32(out, number)?)
 }
@@ -192,25 +192,28 @@ fn tell(
     ask: impl Fn(&Socket) -> Answer<SocketAddrAny>,
 ) -> Answer {
     let piece = context.memory.piece(args[1] as u32)?;
-    let (kind, port) = match version {
-        Version::V1 => (Some(args[2] as u32), args[3] as u32),
-        Version::V2 => (None, args[2] as u32),
-    };
-    context.memory.writable(port, 4)?;
-    kind.map_or(Ok(()), |kind| context.memory.writable(kind, 4))?;
-    let fits = match version {
-        Version::V1 => [4, 16].contains(&piece.length),
-        Version::V2 => piece.length as usize == STORAGE,
+    let (kind, port, fits) = match version {
+        Version::V1 => {
+            let fits = [4, 16].contains(&piece.length);
+            (Some(args[2] as u32), args[3] as u32, fits)
+        }
+        // Only this one looks at the pointer before the length.
+        Version::V2 => {
+            context.memory.writable(args[2] as u32, 4)?;
+            (None, args[2] as u32, piece.length as usize == STORAGE)
+        }
     };
     if !fits {
         return Err(Errno::INVAL.into());
     }
+    kind.map_or(Ok(()), |kind| context.memory.writable(kind, 4))?;
+    context.memory.writable(port, 4)?;
     let told = address::told(&ask(found(context, args[0])?)?)?;
     match kind {
         None => told.store(&mut context.memory, piece)?,
         Some(kind) => {
             let code = bare(&told, piece.length)?;
-            context.memory.get_mut(piece)?[..told.bytes.len()].copy_from_slice(&told.bytes);
+            told.store_bare(&mut context.memory, piece)?;
             context.memory.set_u32(kind, code)?;
         }
     }

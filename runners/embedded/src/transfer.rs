@@ -39,9 +39,6 @@ pub struct Meddling {
 }
 
 fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> Answer<Received> {
-    if flags & !(PEEK | WAIT_FOR_ALL) != 0 {
-        return Err(Errno::INVAL.into());
-    }
     found(context, fd)?;
     let meddling = context.host.meddle(fd, flags & PEEK != 0)?;
     let host = &*context.host;
@@ -78,18 +75,29 @@ fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> 
     })
 }
 
-/// Hands over what came in, and says how much it is and whether that is all.
+/// Hands over what came in, and says how much it is.
 fn hand_over(
     context: &mut Context<'_>,
     pieces: &[Piece],
     received: &Received,
-    [length, flags]: [u64; 2],
+    length: u64,
 ) -> Answer {
-    let memory = &mut context.memory;
-    memory.scatter(pieces, &received.bytes)?;
-    memory.set_u32(length as u32, received.bytes.len() as u32)?;
+    context.memory.scatter(pieces, &received.bytes)?;
+    let told = received.bytes.len() as u32;
+    Ok(context.memory.set_u32(length as u32, told)?)
+}
+
+/// Says whether that is all.
+fn tell_truncated(context: &mut Context<'_>, received: &Received, flags: u64) -> Answer {
     let told = if received.truncated { TRUNCATED } else { 0 };
-    Ok(memory.set_u16(flags as u32, told)?)
+    Ok(context.memory.set_u16(flags as u32, told)?)
+}
+
+fn check_flags(flags: u64, known: u64) -> Answer {
+    match flags & !known {
+        0 => Ok(()),
+        _ => Err(Errno::INVAL.into()),
+    }
 }
 
 fn check_outs(context: &Context<'_>, [length, flags]: [u64; 2]) -> Answer {
@@ -98,55 +106,65 @@ fn check_outs(context: &Context<'_>, [length, flags]: [u64; 2]) -> Answer {
 }
 
 pub fn recv(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    check_flags(args[3], PEEK | WAIT_FOR_ALL)?;
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
-    let outs = [args[4], args[5]];
-    check_outs(context, outs)?;
+    check_outs(context, [args[4], args[5]])?;
     let received = receive(context, args[0], &pieces, args[3])?;
-    hand_over(context, &pieces, &received, outs)
+    hand_over(context, &pieces, &received, args[4])?;
+    tell_truncated(context, &received, args[5])
 }
 
 /// `fd_read` of a socket.
 pub fn read(context: &mut Context<'_>, args: &[u64]) -> Answer {
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
     context.memory.writable(args[3] as u32, 4)?;
+    if room(&pieces, MOST) == 0 {
+        return nothing(context, args);
+    }
     let received = receive(context, args[0], &pieces, 0)?;
-    context.memory.scatter(&pieces, &received.bytes)?;
-    Ok(context
-        .memory
-        .set_u32(args[3] as u32, received.bytes.len() as u32)?)
+    hand_over(context, &pieces, &received, args[3])
+}
+
+/// The system moves nothing without asking the socket, where `sock_recv` and `sock_send` do ask.
+fn nothing(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    found(context, args[0])?;
+    Ok(context.memory.set_u32(args[3] as u32, 0)?)
 }
 
 pub fn recv_from(context: &mut Context<'_>, args: &[u64]) -> Answer {
-    context.memory.writable(args[5] as u32, 2)?;
+    let size = context.memory.piece(args[3] as u32)?.length as usize;
+    if ![4, 16, STORAGE].contains(&size) {
+        return Err(Errno::INVAL.into());
+    }
     from(context, args, Some(args[5] as u32), [args[6], args[7]])
 }
 
-/// The first version never tells the port.
+/// The first version never tells the port, and only this one takes room of any size: it writes no
+/// family either.
 pub fn recv_from_v1(context: &mut Context<'_>, args: &[u64]) -> Answer {
     from(context, args, None, [args[5], args[6]])
 }
 
 fn from(context: &mut Context<'_>, args: &[u64], port: Option<u32>, outs: [u64; 2]) -> Answer {
+    let room = context.memory.piece(args[3] as u32)?;
+    check_flags(args[4], PEEK | WAIT_FOR_ALL)?;
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
-    let address = context.memory.piece(args[3] as u32)?;
+    port.map_or(Ok(()), |port| context.memory.writable(port, 2))?;
     check_outs(context, outs)?;
-    let size = address.length as usize;
-    let family = found(context, args[0])?.family;
-    let fits = match port {
-        Some(_) => [4, 16, STORAGE].contains(&size),
-        None => [4, 16].contains(&size),
-    };
-    // A Unix socket's sender needs the room of all; WasmEdge takes the datagram before it looks.
-    let lost = family == UNIX && size != STORAGE && !context.host.faultless();
-    if !fits || (family == UNIX && size != STORAGE && !lost) {
+    let socket = found(context, args[0])?;
+    let datagrams = socket.family == UNIX && socket.kind == SocketType::DGRAM;
+    if datagrams && too_narrow(room) && context.host.faultless() {
         return Err(Errno::INVAL.into());
     }
     let received = receive(context, args[0], &pieces, args[4])?;
-    if lost {
-        return Err(Errno::INVAL.into());
-    }
-    tell_sender(context, &received, address, port)?;
-    hand_over(context, &pieces, &received, outs)
+    hand_over(context, &pieces, &received, outs[0])?;
+    tell_sender(context, &received, room, port)?;
+    tell_truncated(context, &received, outs[1])
+}
+
+/// Whether a Unix socket's name is asked for and would not fit.
+fn too_narrow(room: Piece) -> bool {
+    (1..address::PATH as u32).contains(&room.length)
 }
 
 /// Writes where a datagram came from. A stream has no sender, and an unbound Unix socket no name.
@@ -156,21 +174,24 @@ fn tell_sender(
     room: Piece,
     port: Option<u32>,
 ) -> Answer {
+    let with_family = port.is_some() && room.length as usize == STORAGE;
+    let faultless = context.host.faultless();
     let Some(from) = &received.from else {
+        // WasmEdge leaves what the stack held, so guests must not look: a family that does not
+        // exist makes those who do fall.
+        if with_family && !faultless {
+            context.memory.get_mut(room)?[..2].copy_from_slice(&[0xad, 0xde]);
+        }
         return Ok(());
     };
     let told = address::told(from)?;
-    let named = told.bytes.iter().any(|byte| *byte != 0) || told.family != UNIX;
-    if room.length as usize == STORAGE {
-        // WasmEdge leaves what the stack held where the sender is unnamed, so guests must not
-        // look: a family that does not exist makes those who do fall.
-        if named || context.host.faultless() {
-            told.store(&mut context.memory, room)?;
-        } else {
-            context.memory.get_mut(room)?[..2].copy_from_slice(&[0xad, 0xde]);
-        }
-    } else if told.bytes.len() <= room.length as usize {
-        context.memory.get_mut(room)?[..told.bytes.len()].copy_from_slice(&told.bytes);
+    if with_family {
+        told.store(&mut context.memory, room)?;
+    } else if told.family == UNIX && too_narrow(room) && !faultless {
+        // WasmEdge looks only after it has taken what came, and that is lost.
+        return Err(Errno::INVAL.into());
+    } else {
+        told.store_bare(&mut context.memory, room)?;
     }
     if let Some(port) = port.filter(|_| told.family != UNIX) {
         // In the network's order, unlike everywhere else.
@@ -212,11 +233,9 @@ fn send_once(socket: &Socket, bytes: &[u8], to: Option<&Address>) -> rustix::io:
 }
 
 pub fn send(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    check_flags(args[3], 0)?;
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
     context.memory.writable(args[4] as u32, 4)?;
-    if args[3] != 0 {
-        return Err(Errno::INVAL.into());
-    }
     let sent = transmit(context, args[0], &pieces, None)?;
     Ok(context.memory.set_u32(args[4] as u32, sent)?)
 }
@@ -225,18 +244,19 @@ pub fn send(context: &mut Context<'_>, args: &[u64]) -> Answer {
 pub fn write(context: &mut Context<'_>, args: &[u64]) -> Answer {
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
     context.memory.writable(args[3] as u32, 4)?;
+    if room(&pieces, MOST) == 0 {
+        return nothing(context, args);
+    }
     let sent = transmit(context, args[0], &pieces, None)?;
     Ok(context.memory.set_u32(args[3] as u32, sent)?)
 }
 
 pub fn send_to(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer {
+    let to = address::read(context, version, [args[0], args[3], args[4]])?;
+    check_flags(args[5], 0)?;
     let pieces = context.memory.pieces(args[1] as u32, args[2] as u32)?;
     context.memory.writable(args[6] as u32, 4)?;
-    if args[5] != 0 {
-        return Err(Errno::INVAL.into());
-    }
-    let (at, port) = (args[3] as u32, args[4] as u32);
-    let to = address::read(context.host, &context.memory, version, at, port)?;
+    found(context, args[0])?;
     address::permit(context.host, &to)?;
     let sent = transmit(context, args[0], &pieces, Some(&to))?;
     Ok(context.memory.set_u32(args[6] as u32, sent)?)

@@ -1,9 +1,11 @@
 //! Preview 1's own calls. What concerns no socket goes to `wasmtime-wasi`, over the functions that
 //! it makes of the interface's description; what may concern one looks for it first.
 
+use rustix::fs::{FileType, Stat, fstat};
+use rustix::stdio;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as standard, WasiSnapshotPreview1 as _};
 use wasmtime_wasi::runtime::in_tokio;
-use wiggle::GuestMemory;
+use wiggle::{GuestError, GuestMemory};
 
 use crate::calls::Context;
 use crate::errno::{Answer, Errno, Stop};
@@ -11,8 +13,13 @@ use crate::transfer;
 
 /// Append, dsync, nonblock, rsync, sync.
 pub const NONBLOCK: u64 = 4;
+/// Where it is in what is told of a file.
+const FILETYPE: u32 = 16;
 const KNOWN_FLAGS: u64 = 0b1_1111;
 
+const DEVICE: u8 = 2;
+/// Below are those of terminals and pipes.
+const DIRECTORY: u8 = 3;
 /// A socket's filetype, whatever kind of socket it is.
 const STREAM: u8 = 6;
 /// What WasmEdge gives to a socket that was opened, and to one that was accepted.
@@ -27,7 +34,20 @@ fn answer(result: wiggle::error::Result<i32>) -> Answer {
     match result {
         Ok(0) => Ok(()),
         Ok(errno) => Err(Errno(errno as u16).into()),
-        Err(error) => Err(Stop::Trap(format!("{error:#}"))),
+        Err(error) => match error.downcast_ref() {
+            Some(wrong) => Err(argument(wrong).into()),
+            None => Err(Stop::Trap(format!("{error:#}"))),
+        },
+    }
+}
+
+/// Where Wasmtime's own program traps, WasmEdge goes on.
+fn argument(wrong: &GuestError) -> Errno {
+    match wrong {
+        GuestError::PtrOverflow | GuestError::PtrOutOfBounds(_) => Errno::FAULT,
+        GuestError::PtrNotAligned(..) => Errno::ADDRNOTAVAIL,
+        GuestError::InFunc { err, .. } => argument(err),
+        _ => Errno::INVAL,
     }
 }
 
@@ -48,12 +68,13 @@ impl Cell for i64 {
     }
 }
 
-/// Calls that need no look at sockets. A leading descriptor that is a socket's has no right to them,
-/// as in WasmEdge.
+/// Calls that need no look at sockets. A leading descriptor that is a socket's has no right to
+/// them, as in WasmEdge, which looks first at what it is to write: `out INDEX SIZE`. For some calls
+/// the standard streams have none either.
 macro_rules! delegate {
-    ($($wait:ident $check:ident $name:ident($($index:tt),*);)*) => {
+    ($($wait:ident $check:tt $name:ident($($index:tt),*);)*) => {
         $(pub fn $name(context: &mut Context<'_>, args: &[u64]) -> Answer {
-            delegate!(@check $check context, args);
+            delegate!(@check $check, context, args);
             let _ = args;
             let mut memory = GuestMemory::Unshared(context.memory.bytes);
             let wasi = &mut context.host.wasi;
@@ -65,12 +86,26 @@ macro_rules! delegate {
             )))
         })*
     };
-    (@check fd $context:ident, $args:ident) => {
+    (@check (out $index:tt $size:literal), $context:ident, $args:ident) => {
+        $context.memory.array($args[$index] as u32, 1, $size, 8)?;
+        delegate!(@check fd, $context, $args);
+    };
+    (@check (file out $index:tt $size:literal), $context:ident, $args:ident) => {
+        $context.memory.array($args[$index] as u32, 1, $size, 8)?;
+        delegate!(@check file, $context, $args);
+    };
+    (@check fd, $context:ident, $args:ident) => {
         if $context.host.socket($args[0] as u32).is_some() {
             return Err(Errno::NOTCAPABLE.into());
         }
     };
-    (@check free $context:ident, $args:ident) => {};
+    (@check file, $context:ident, $args:ident) => {
+        let fd = $args[0] as u32;
+        if $context.host.socket(fd).is_some() || filetype($context, fd)? < DIRECTORY {
+            return Err(Errno::NOTCAPABLE.into());
+        }
+    };
+    (@check free, $context:ident, $args:ident) => {};
     (@wait later $call:expr) => { in_tokio($call) };
     (@wait now $call:expr) => { $call };
 }
@@ -85,23 +120,23 @@ delegate! {
     later fd fd_advise(0, 1, 2, 3);
     now fd fd_allocate(0, 1, 2);
     later free fd_close(0);
-    later fd fd_datasync(0);
+    later file fd_datasync(0);
     later free fd_fdstat_get(0, 1);
     now free fd_fdstat_set_flags(0, 1);
     now fd fd_fdstat_set_rights(0, 1, 2);
-    later fd fd_filestat_get(0, 1);
+    later (out 1 64) fd_filestat_get(0, 1);
     later fd fd_filestat_set_size(0, 1);
     later fd fd_filestat_set_times(0, 1, 2, 3);
     later fd fd_pread(0, 1, 2, 3, 4);
-    now fd fd_prestat_get(0, 1);
+    now free fd_prestat_get(0, 1);
     now fd fd_prestat_dir_name(0, 1, 2);
     later fd fd_pwrite(0, 1, 2, 3, 4);
     later free fd_read(0, 1, 2, 3);
     later fd fd_readdir(0, 1, 2, 3, 4);
     later free fd_renumber(0, 1);
-    later fd fd_seek(0, 1, 2, 3);
-    later fd fd_sync(0);
-    now fd fd_tell(0, 1);
+    later (file out 3 8) fd_seek(0, 1, 2, 3);
+    later file fd_sync(0);
+    now (file out 1 8) fd_tell(0, 1);
     later free fd_write(0, 1, 2, 3);
     later fd path_create_directory(0, 1, 2);
     later fd path_filestat_get(0, 1, 2, 3, 4);
@@ -196,6 +231,37 @@ pub fn set_flags(context: &mut Context<'_>, args: &[u64]) -> Answer {
             Ok(())
         }
     }
+}
+
+/// C libraries ask each descriptor from 3 on, until one is unknown; after any other error they end
+/// the guest. So it should not be told of sockets, as WasmEdge (0.14.1) does.
+pub fn prestat(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let fd = args[0] as u32;
+    if context.host.faultless() {
+        return fd_prestat_get(context, args);
+    }
+    context.memory.array(args[1] as u32, 1, 8, 4)?;
+    match context.host.socket(fd).is_some() || filetype(context, fd)? != DIRECTORY {
+        true => Err(Errno::INVAL.into()),
+        false => fd_prestat_get(context, args),
+    }
+}
+
+/// A standard stream that is a device is told as one, as by WasmEdge.
+pub fn filestat(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    let (fd, stat) = (args[0] as u32, args[1] as u32);
+    fd_filestat_get(context, args)?;
+    let system = match fd {
+        0 => fstat(stdio::stdin()),
+        1 => fstat(stdio::stdout()),
+        2 => fstat(stdio::stderr()),
+        _ => return Ok(()),
+    };
+    let is_device = |stat: Stat| FileType::from_raw_mode(stat.st_mode).is_char_device();
+    if system.is_ok_and(is_device) {
+        context.memory.write(stat + FILETYPE, 1, &[DEVICE])?;
+    }
+    Ok(())
 }
 
 pub fn read(context: &mut Context<'_>, args: &[u64]) -> Answer {

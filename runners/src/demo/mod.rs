@@ -1,15 +1,19 @@
-//! `cargo demo`: a guest inside WasmEdge serves real TCP and UDP clients, and every byte that
-//! comes back is compared with what was sent.
+//! `cargo demo`: a guest inside WasmEdge serves real TCP and UDP clients, and every byte that comes
+//! back is compared with what was sent. Where there is no WasmEdge, the embedded host does.
 
 pub mod clients;
 pub mod server;
 
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use indicatif::{HumanBytes, HumanCount};
 
+use crate::explain::explain;
+use crate::host::{Host, Kind};
+use crate::prepare::{ANY_HOST, Toolchain};
 use crate::progress::{self, Step};
 use crate::{guest, prepare, process};
 use clients::Tally;
@@ -20,7 +24,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 
 pub fn main(host: &str) -> Result<ExitCode> {
     eprintln!("Preparing");
-    let (toolchain, host) = prepare::both(host)?;
+    let (toolchain, host) = prepared(host)?;
     let step = Step::start("building the guest examples/echo.rs");
     let built = guest::build_quietly(&toolchain, &["--release", "--example", "echo"]);
     let modules = match built {
@@ -32,13 +36,8 @@ pub fn main(host: &str) -> Result<ExitCode> {
     };
     step.done("done");
     let wasm = guest::module(&modules, "echo")?;
-    let step = Step::start(format!("compiling it ahead of time with {host}"));
-    let compiled = host.compiled(wasm);
-    match &compiled {
-        Ok(so) => step.done(&so.display().to_string()),
-        Err(_) => step.give_up(),
-    }
-    let mut server = Server::start(&host, &compiled?)?;
+    let compiled = compiled(&host, wasm)?;
+    let mut server = Server::start(&host, &compiled)?;
     eprintln!("Serving at tcp {} and udp {}", server.tcp, server.udp);
 
     let bar = progress::bar(clients::PORTIONS, "clients");
@@ -50,7 +49,7 @@ pub fn main(host: &str) -> Result<ExitCode> {
     // A guest that died explains the clients' errors better than they do.
     let died = server.has_ended()?;
     let log = server.stop()?;
-    show(&host.to_string(), &tally, elapsed);
+    show(&host, &tally, elapsed);
     if let Some(status) = died {
         let log = process::indent(&process::tail(&log, 20));
         bail!(
@@ -70,11 +69,45 @@ pub fn main(host: &str) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(host: &str, tally: &Tally, elapsed: Duration) {
+/// The toolchain and the host. Where no WasmEdge is to be had, the embedded host does.
+fn prepared(name: &str) -> Result<(Toolchain, Host)> {
+    let both = prepare::both(name);
+    let Err(error) = both.as_ref() else {
+        return both;
+    };
+    if name != ANY_HOST {
+        return both;
+    }
+    // Without a toolchain there is nothing to run.
+    let toolchain = prepare::toolchain()?;
+    eprintln!("  no WasmEdge: {}", explain(error));
+    eprintln!("  so the embedded Wasmtime is the host");
+    Ok((toolchain, Host::embedded(Kind::Embedded)?))
+}
+
+/// The guest as the host runs it best.
+fn compiled(host: &Host, wasm: &Path) -> Result<PathBuf> {
+    if host.kind != Kind::WasmEdge {
+        return Ok(wasm.into());
+    }
+    let step = Step::start(format!("compiling it ahead of time with {host}"));
+    let compiled = host.compiled(wasm);
+    match &compiled {
+        Ok(so) => step.done(&so.display().to_string()),
+        Err(_) => step.give_up(),
+    }
+    compiled
+}
+
+fn show(host: &Host, tally: &Tally, elapsed: Duration) {
     let seconds = elapsed.as_secs_f64().max(0.001);
     let rate = HumanBytes((2.0 * tally.bytes as f64 / seconds) as u64);
     let requests = (tally.requests as f64 / seconds) as u64;
-    println!("host         {host}, guest compiled ahead of time");
+    let compiled = match host.kind {
+        Kind::WasmEdge => ", guest compiled ahead of time",
+        _ => "",
+    };
+    println!("host         {host}{compiled}");
     println!(
         "connections  {} TCP, {} UDP sockets",
         tally.connections, tally.sockets

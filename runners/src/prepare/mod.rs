@@ -25,10 +25,10 @@ use std::process::ExitCode;
 use anyhow::{Error, Result, anyhow};
 
 pub use toolchain::Toolchain;
-pub use wasmedge::{Wanted, all as hosts};
+pub use wasmedge::Wanted;
 
 use crate::explain::explain;
-use crate::host::Host;
+use crate::host::{Host, Kind};
 use crate::project;
 
 /// The name that means: whichever WasmEdge can be found or had.
@@ -44,9 +44,23 @@ pub fn component_toolchain() -> Result<Toolchain> {
     toolchain::find_or_make(project::COMPONENTS)
 }
 
-/// The host called `name`: a path, or `wasmedge`.
+/// The host called `name`: a path, `wasmedge`, `wasmtime` or `hostile`.
 pub fn host(name: &str) -> Result<Host> {
-    wasmedge::find_or_fetch(name)
+    match Kind::embedded(name) {
+        Some(kind) => Host::embedded(kind),
+        None => wasmedge::find_or_fetch(name),
+    }
+}
+
+/// Every host that the suite is to run on.
+pub fn hosts(name: &str) -> Vec<Wanted> {
+    if Kind::embedded(name).is_none() {
+        return wasmedge::all(name);
+    }
+    vec![Wanted {
+        name: name.into(),
+        host: host(name),
+    }]
 }
 
 /// Both; when both fail, one error tells of both.

@@ -82,7 +82,10 @@ impl Source {
 pub fn find_or_fetch(name: &str) -> Result<Host> {
     if name != ANY_HOST {
         return Host::at(Path::new(name)).with_context(|| {
-            format!("--host (or MIO_WASI_HOST) is {name:?}: a path to a WasmEdge, or `{ANY_HOST}`")
+            format!(
+                "--host (or MIO_WASI_HOST) is {name:?}: a path to a WasmEdge, `{ANY_HOST}`, \
+                 `wasmtime` or `hostile`"
+            )
         });
     }
     let mut tried = Vec::new();

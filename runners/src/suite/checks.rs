@@ -18,6 +18,7 @@ pub struct Check {
 const GROUPS: &[(&str, &[Check])] = &[
     ("imports of modules", super::imports::CHECKS),
     ("small programs", super::programs::CHECKS),
+    ("two hosts, asked the same", super::differential::CHECKS),
     #[cfg(target_os = "linux")]
     ("calls of operations", super::budget::CHECKS),
     #[cfg(target_os = "linux")]

@@ -7,11 +7,25 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::guest;
-use crate::prepare;
+use super::cases;
+use super::report::Row;
+use crate::host::{Host, Kind};
+use crate::{guest, prepare};
+
+/// The row of the cases as a component.
+pub fn run() -> Row {
+    let ran = guest().and_then(|component| {
+        let host = Host::embedded(Kind::Component)?;
+        cases::run(&host, &component, &host.to_string())
+    });
+    match ran {
+        Ok((_, row)) => row,
+        Err(error) => Row::failed("Wasmtime, wasm32-wasip2", "start", &error),
+    }
+}
 
 /// The component, built.
-pub fn guest() -> Result<PathBuf> {
+fn guest() -> Result<PathBuf> {
     let toolchain = prepare::component_toolchain()?;
     let package = ["--release", "-p", "wasi-tests", "--bin", "suite"];
     let built = guest::build_components_quietly(&toolchain, &package)?;

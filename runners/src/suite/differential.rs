@@ -11,10 +11,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 
 use super::Setting;
+use super::checks::Check;
 use super::report::Outcome;
 use crate::explain::explain;
-use crate::host::{Host, Rights};
-use crate::{guest, process, project};
+use crate::host::{Host, Kind, Rights};
+use crate::version::Version;
+use crate::{embedded, guest, process, project};
 
 const OPERATIONS: usize = 400;
 const SEEDS: u64 = 8;
@@ -28,6 +30,35 @@ const WORKERS: usize = 2;
 const TRIES: usize = 3;
 /// So many lines that are the same are told with the first that is not.
 const CONTEXT: usize = 10;
+
+pub const CHECKS: &[Check] = &[Check {
+    name: "Wasmtime, as WasmEdge 0.14, answers what WasmEdge 0.14 does",
+    run: embedded_and_real,
+}];
+
+fn embedded_and_real(setting: &Setting) -> Result<Outcome> {
+    let line = Version(0, 14, 1);
+    let real = setting
+        .hosts
+        .iter()
+        .find(|host| host.version.same_line(line));
+    let Some(real) = real.filter(|host| host.kind == Kind::WasmEdge) else {
+        return Ok(Outcome::Skipped(format!(
+            "there is no WasmEdge {line} here"
+        )));
+    };
+    let program = embedded::program()?;
+    let imitating = Side {
+        name: "Wasmtime, as WasmEdge 0.14".into(),
+        command: Box::new(move |script| {
+            let mut command = Command::new(&program);
+            command.args(["run", "--as", "wasmedge-0.14", "--allow-net"]);
+            command.args(["--allow-af-unix"]).arg(script);
+            command
+        }),
+    };
+    check(setting, [&Side::of(real), &imitating], &[])
+}
 
 /// One of two hosts.
 pub struct Side<'a> {

@@ -2,18 +2,16 @@
 //! were last published, which know nothing of this one, and a build without the feature `wasmedge`,
 //! which has standard preview 1 alone. Each serves clients of this machine.
 
-use std::fs;
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
-use serde_json::Value;
 
 use super::Setting;
 use super::checks::Check;
+use super::embedded::{Judged, Verdict, ask};
 use super::old::greets;
 use super::outside::client::{Client, echo_all};
 use super::real::program::Program;
@@ -23,7 +21,7 @@ use crate::compare::plan::Kind;
 use crate::compare::server::Server;
 use crate::explain::explain;
 use crate::prepare::tools::CURL;
-use crate::{embedded, guest, process, project};
+use crate::{embedded, guest, project};
 
 pub const CHECKS: &[Check] = &[
     Check {
@@ -53,8 +51,6 @@ pub const CHECKS: &[Check] = &[
 
 /// A guest is ended after so many seconds, whatever becomes of this program.
 const LIMIT: &str = "60";
-/// How long the suite's cases may take, all of them.
-const START_TO_END: Duration = Duration::from_secs(120);
 /// The hosts that this one can be.
 const IMITATED: [&str; 2] = ["faultless", "wasmedge-0.14"];
 /// Connections at the same time to a published library, and to a preopened listener.
@@ -233,27 +229,21 @@ fn quit(server: SocketAddr) -> Result<()> {
 }
 
 fn cases(host: &Path, modules: &[PathBuf]) -> Result<()> {
-    let log = project::suite_folder().join("embedding-cases.json");
-    let mut suite = Command::new(host);
-    suite.args(["suite", "--plain", "--dir", "/tmp:/tmp"]);
-    suite.arg(guest::module(modules, "suite")?);
-    let mut child = process::spawn_logged(&mut suite, &log)?;
-    let status = process::wait(&mut child, START_TO_END, || {})?;
-    let told = fs::read_to_string(&log).context("it tells nothing")?;
+    let wasm = guest::module(modules, "suite")?;
     let mut passed = 0;
-    for line in told.lines() {
-        let verdict: Value = serde_json::from_str(line).with_context(|| told.clone())?;
-        match verdict["outcome"].as_str() {
-            Some("passed") => passed += 1,
-            Some("skipped") => {
-                let why = verdict["text"].as_str().unwrap_or_default();
-                ensure!(why.contains(NO_SOCKETS), "{line}");
-            }
-            _ => bail!("{line}"),
+    for Verdict {
+        case,
+        outcome,
+        text,
+        ..
+    } in ask(host, wasm, "plain WASI", &["--plain"])?
+    {
+        match outcome {
+            Judged::Passed => passed += 1,
+            Judged::Skipped if text.contains(NO_SOCKETS) => {}
+            other => bail!("{case} is {other:?}:\n{text}"),
         }
     }
-    let status = status.context("it does not end")?;
-    ensure!(status.success(), "it ended with {status}:\n{told}");
     ensure!(passed >= WITHOUT_SOCKETS, "only {passed} cases passed");
     Ok(())
 }

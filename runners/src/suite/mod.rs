@@ -9,7 +9,9 @@ mod checks;
 mod component;
 #[cfg(target_os = "linux")]
 mod containers;
+mod differential;
 mod each_host;
+mod embedded;
 #[cfg(target_os = "linux")]
 mod embedding;
 mod fuzzing;
@@ -126,8 +128,11 @@ fn in_hosts(
     native: &[native::Count],
     report: &mut Report,
 ) {
-    let lists = match build(setting) {
-        Ok(wasm) => on_every_host(setting, &wasm, options, report),
+    let (lists, embedded) = match build(setting) {
+        Ok(wasm) => (
+            on_every_host(setting, &wasm, options, report),
+            embedded::run(&wasm, options.full, report),
+        ),
         Err(error) => {
             report.push(Row::failed("guests", "build", &error));
             return;
@@ -143,7 +148,16 @@ fn in_hosts(
         }
         report.push(row);
     }
-    report.push(compare(first, cases, &lists[1..], native));
+    let mut names: Vec<String> = cases.iter().map(|case| case.name.clone()).collect();
+    names.sort();
+    report.push(compare(
+        first,
+        cases,
+        &lists[1..],
+        native,
+        &(names, embedded),
+    ));
+    report.push(component::run());
     for row in checks::run(setting) {
         report.push(row);
     }
@@ -201,8 +215,16 @@ fn compare(
     cases: &[cases::Case],
     lists: &[CaseList],
     native: &[native::Count],
+    (names, embedded): &(Vec<String>, Vec<(String, Vec<String>)>),
 ) -> Row {
     let mut row = Row::new("counts of cases");
+    for (name, list) in embedded {
+        let outcome = match list == names {
+            true => Outcome::Passed,
+            false => Outcome::Failed(format!("{} there, {} in {first}", list.len(), names.len())),
+        };
+        row.add(name, outcome);
+    }
     for (name, list) in lists {
         let outcome = if list == cases {
             Outcome::Passed

@@ -12,9 +12,17 @@ use super::excerpt;
 use super::libtest::{self, Binary};
 use super::report::{Outcome, Report, Row};
 use crate::progress::Step;
-use crate::{process, project};
+use crate::{embedded, process, project};
 
-const PACKAGES: [&str; 4] = ["mio_wasi", "native-tests", "upstream-parity", "runners"];
+const PACKAGES: [&str; 5] = [
+    "mio_wasi",
+    "native-tests",
+    "upstream-parity",
+    "runners",
+    EMBEDDED,
+];
+/// A workspace of its own, whose dependencies are built already when the host is.
+const EMBEDDED: &str = "embedded";
 /// The packages that run the guests' cases natively, in a test of this name.
 const CONFORMANCE: [&str; 2] = ["native-tests", "upstream-parity"];
 const CONFORMANCE_TEST: &str = "conformance";
@@ -61,6 +69,10 @@ fn test(package: &str, folder: &Path) -> Result<(Option<ExitStatus>, std::path::
         .current_dir(project::root())
         .env("CARGO_TERM_COLOR", "never");
     cargo.args(["test", "--no-fail-fast", "--package", package]);
+    if package == EMBEDDED {
+        cargo.arg("--release");
+        embedded::place(&mut cargo);
+    }
     let title = format!("cargo test --package {package}");
     Ok((logged(&title, &mut cargo, &log, LIMIT)?, log))
 }

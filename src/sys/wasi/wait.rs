@@ -18,7 +18,8 @@
 //! - *An error of one row*: an event with `ERROR` for its source. The other events stand.
 //! - *Nothing at all*, at once: some source has a condition that matches no row, and would end
 //!   every wait like this. First writers without a reader are parked, then readers of datagrams are
-//!   told to look, and everybody if that was not it and the host insists: see [`Table::park_writers`] and [`Table::report_silent`].
+//!   told to look, and everybody if that was not it and the host insists: see
+//!   [`Table::park_writers`] and [`Table::report_silent`].
 //!
 //! Parked rows come back after [`PAUSE`], so that a persistent condition costs two calls in each.
 //! Apart from its [`Host`] all of this is pure, and a simulated host can test it.

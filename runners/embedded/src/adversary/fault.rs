@@ -96,8 +96,8 @@ impl Fault {
             Fault::Reset => &[Errno::CONNRESET, Errno::PIPE, Errno::NOTCONN],
             Fault::ConnectLate => &[Errno::NOTCONN, Errno::AGAIN],
             Fault::ConnectFails => &[Errno::TIMEDOUT, Errno::NOTCONN, Errno::CONNRESET],
-            // What ends a wait may have the error, and then it is the wait's own. Besides, a program
-            // reads what is not there.
+            // What ends a wait may have the error, and then it is the wait's own. Besides, a
+            // program reads what is not there.
             Fault::Error => &[
                 Errno::AGAIN,
                 Errno::NOMEM,

@@ -110,12 +110,12 @@ impl Host {
             befall(list, events, &mut dice, |event, _| event.flags |= HANGUP);
         }
         let current = |userdata: &u64| list.iter().any(|one| one.userdata == *userdata);
-        if let Some(mut dice) = adversary.comes(Fault::Corrupt) {
-            if let Some(event) = pick(events, &mut dice) {
-                // What is another subscription's would be a true event, for all that can be told.
-                while current(&event.userdata) {
-                    event.userdata ^= 1 << dice.random_range(0..64);
-                }
+        if let Some(mut dice) = adversary.comes(Fault::Corrupt)
+            && let Some(event) = pick(events, &mut dice)
+        {
+            // What is another subscription's would be a true event, for all that can be told.
+            while current(&event.userdata) {
+                event.userdata ^= 1 << dice.random_range(0..64);
             }
         }
         if let Some(mut dice) = adversary.comes(Fault::Duplicate) {

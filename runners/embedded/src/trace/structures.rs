@@ -94,7 +94,7 @@ fn subscription(memory: &Memory<'_>, at: u32) -> Result<Value, Errno> {
         }
         Wanted::Read(fd) => vec![("read", Value::Number(fd.into()))],
         Wanted::Write(fd) => vec![("write", Value::Number(fd.into()))],
-        Wanted::Nothing => {
+        Wanted::Nothing(_) => {
             let [tag]: [u8; 1] = memory.read(at + 8, 1)?;
             vec![("invalid", names::one_of(names::EVENTS, tag.into()))]
         }

@@ -1,14 +1,18 @@
 //! `poll_oneoff` over sockets, clocks and the standard streams.
 //!
-//! The system's `poll` is asked, which keeps nothing from one call to the next. What WasmEdge keeps
-//! there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to meet it.
+//! The system's `poll` is asked, which keeps nothing from one call to the next. What WasmEdge
+//! keeps there, and gets wrong (0.14.1, 0.17.1), is imitated by [`Poller`] for guests that are to
+//! meet it.
 
-use std::collections::HashSet;
+mod wire;
+
+use std::collections::{HashMap, HashSet};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
+use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::net::SocketType;
 use rustix::net::sockopt;
 use rustix::stdio;
@@ -16,50 +20,14 @@ use rustix::stdio;
 use crate::calls::Context;
 use crate::clock;
 use crate::errno::{Answer, Errno, Stop};
-use crate::host::Host;
-use crate::memory::Memory;
+use crate::host::{Host, Socket};
 use crate::wasi;
 
-pub const SUBSCRIPTION: u32 = 48;
-pub const EVENT: u32 = 32;
-/// An event's flag: the peer has closed, or there is no connection.
-pub const HANGUP: u16 = 1;
+pub use wire::{EVENT, Event, HANGUP, SUBSCRIPTION, Subscription, Wanted};
 
 const REALTIME: u32 = 0;
-const MONOTONIC: u32 = 1;
-const ABSOLUTE: u16 = 1;
 /// The system has no events for it, neither now nor later.
 const REGULAR: Errno = Errno::PERM;
-
-/// What is waited for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Wanted {
-    Clock {
-        id: u32,
-        timeout: u64,
-        absolute: bool,
-    },
-    Read(u32),
-    Write(u32),
-    /// None of the three.
-    Nothing,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Subscription {
-    pub userdata: u64,
-    pub wanted: Wanted,
-}
-
-/// An event as the guest gets it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Event {
-    pub userdata: u64,
-    pub error: Errno,
-    pub kind: u8,
-    pub nbytes: u64,
-    pub flags: u16,
-}
 
 /// What WasmEdge remembers of the call before.
 #[derive(Debug, Default)]
@@ -99,80 +67,6 @@ impl Poller {
 
     pub fn interrupt(&mut self, list: &[Subscription]) {
         self.interrupted = list.iter().map(|one| one.wanted).collect();
-    }
-}
-
-impl Subscription {
-    pub fn read(memory: &Memory<'_>, at: u32) -> Result<Subscription, Errno> {
-        let bytes: [u8; SUBSCRIPTION as usize] = memory.read(at, 8)?;
-        let u32_at = |at: usize| {
-            u32::from_le_bytes([bytes[at], bytes[at + 1], bytes[at + 2], bytes[at + 3]])
-        };
-        let u64_at = |at: usize| u64::from(u32_at(at)) | u64::from(u32_at(at + 4)) << 32;
-        let wanted = match bytes[8] {
-            0 if u32_at(16) <= MONOTONIC && u32_at(40) as u16 <= ABSOLUTE => Wanted::Clock {
-                id: u32_at(16),
-                timeout: u64_at(24),
-                absolute: u32_at(40) as u16 == ABSOLUTE,
-            },
-            1 => Wanted::Read(u32_at(16)),
-            2 => Wanted::Write(u32_at(16)),
-            _ => Wanted::Nothing,
-        };
-        Ok(Subscription {
-            userdata: u64_at(0),
-            wanted,
-        })
-    }
-
-    fn fd(&self) -> Option<u32> {
-        match self.wanted {
-            Wanted::Read(fd) | Wanted::Write(fd) => Some(fd),
-            _ => None,
-        }
-    }
-
-    pub fn event(&self, error: Errno) -> Event {
-        Event {
-            userdata: self.userdata,
-            error,
-            kind: match self.wanted {
-                Wanted::Read(_) => 1,
-                Wanted::Write(_) => 2,
-                _ => 0,
-            },
-            nbytes: 0,
-            flags: 0,
-        }
-    }
-}
-
-impl Event {
-    fn bytes(&self) -> [u8; EVENT as usize] {
-        let mut bytes = [0; EVENT as usize];
-        bytes[..8].copy_from_slice(&self.userdata.to_le_bytes());
-        bytes[8..10].copy_from_slice(&self.error.0.to_le_bytes());
-        bytes[10] = self.kind;
-        bytes[16..24].copy_from_slice(&self.nbytes.to_le_bytes());
-        bytes[24..26].copy_from_slice(&self.flags.to_le_bytes());
-        bytes
-    }
-
-    pub fn read(memory: &Memory<'_>, at: u32) -> Result<Event, Errno> {
-        let bytes: [u8; EVENT as usize] = memory.read(at, 8)?;
-        let number = |range: std::ops::Range<usize>| {
-            bytes[range]
-                .iter()
-                .rev()
-                .fold(0, |sum, byte| sum << 8 | u64::from(*byte))
-        };
-        Ok(Event {
-            userdata: number(0..8),
-            error: Errno(number(8..10) as u16),
-            kind: bytes[10],
-            nbytes: number(16..24),
-            flags: number(24..26) as u16,
-        })
     }
 }
 
@@ -236,37 +130,62 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
             false => Ok(Told::default()),
         };
     }
-    let now = Instant::now();
     context.host.settle_late();
-    let early = context.host.strikes_early();
-    let late = context.host.late();
     let mut slots = Vec::with_capacity(list.len());
     let mut seen = HashSet::new();
+    let start = Instant::now();
     for one in list {
-        slots.push(prepare(context, one, now, &mut seen)?);
+        slots.push(prepare(context, one, start, &mut seen)?);
     }
+    let early = context.host.strikes_early();
+    let late = context.host.late();
     let host = &*context.host;
-    let interrupted = host.poller.interrupted.clone();
+    let interrupted = &host.poller.interrupted;
+    look(host, list, &mut slots, &late, early.then_some(start))?;
+    if !interrupted.is_empty() {
+        misplace(host, list, &mut slots, &late)?;
+    }
+    let sockets = list.iter().filter_map(|one| host.socket(one.fd()?));
+    let ids = sockets.map(|socket| socket.id).collect();
+    let poller = &mut context.host.poller;
+    poller.turn(ids);
+    poller.interrupted.clear();
+    let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
+    if events.is_empty() && context.host.first_late() <= Some(Instant::now()) && !late.is_empty() {
+        // It was a late connection whose time has come.
+        return wait(context, list);
+    }
+    Ok(events.into())
+}
+
+/// Waits for what the slots have no event of yet, and writes it there. Connections that are `late`
+/// are not looked at; a clock that strikes early does so without waiting.
+fn look(
+    host: &Host,
+    list: &[Subscription],
+    slots: &mut [Slot],
+    late: &HashSet<u64>,
+    early: Option<Instant>,
+) -> Answer {
+    let hidden = |fd| {
+        let socket = host.socket(fd);
+        socket.is_some_and(|socket| late.contains(&socket.id))
+    };
     let mut asked = Vec::new();
-    for (one, slot) in list.iter().zip(&mut slots) {
-        if let (Some(fd), None) = (one.fd(), slot.event) {
-            if host
-                .socket(fd)
-                .is_some_and(|socket| late.contains(&socket.id))
-            {
-                continue;
-            }
+    for (one, slot) in list.iter().zip(&mut *slots) {
+        if let (Some(fd), None) = (one.fd().filter(|fd| !hidden(*fd)), slot.event) {
             slot.asked = Some(asked.len());
             let fd = descriptor(host, fd).ok_or(Errno::BADF)?;
             asked.push(PollFd::from_borrowed_fd(fd, flags(host, one.wanted)));
         }
     }
     // They are still watched, although the call says that they are there already.
-    for wanted in &interrupted {
+    let interrupted = &host.poller.interrupted;
+    for wanted in interrupted {
         let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
             continue;
         };
-        if let Some(fd) = descriptor(host, fd) {
+        if let Some(fd) = descriptor(host, fd).filter(|_| !hidden(fd)) {
             asked.push(PollFd::from_borrowed_fd(fd, flags(host, *wanted)));
         }
     }
@@ -274,38 +193,26 @@ fn wait(context: &mut Context<'_>, list: &[Subscription]) -> Answer<Told> {
     // WasmEdge goes on waiting for the others (0.14.1, 0.17.1).
     let failed = slots.iter().any(|slot| slot.event.is_some());
     let end = match failed && host.faultless() && interrupted.is_empty() {
-        true => Some(now),
+        true => Some(Instant::now()),
         false => clocks.into_iter().chain(host.first_late()).min(),
     };
-    let end = if early { Some(now) } else { end };
-    Host::wait(&mut asked, end, host.deadline)?;
+    Host::wait(&mut asked, early.or(end), host.deadline)?;
     let now = Instant::now();
-    for (one, slot) in list.iter().zip(&mut slots) {
-        if slot.due.is_some_and(|due| due <= now || early) {
+    let mut found: HashMap<u32, PollFlags> = HashMap::new();
+    for (one, slot) in list.iter().zip(&*slots) {
+        if let (Some(fd), Some(place)) = (one.fd(), slot.asked) {
+            *found.entry(fd).or_insert(PollFlags::empty()) |= asked[place].revents();
+        }
+    }
+    for (one, slot) in list.iter().zip(slots) {
+        if slot.due.is_some_and(|due| due <= now || early.is_some()) {
             slot.event = Some(one.event(Errno::SUCCESS));
         }
-        if let Some(place) = slot.asked {
-            slot.event = ready(host, one, asked[place].revents());
+        if slot.asked.is_some() {
+            slot.event = ready(host, one, &found);
         }
     }
-    drop(asked);
-    let ids = list
-        .iter()
-        .filter_map(|one| host.socket(one.fd()?))
-        .map(|socket| socket.id);
-    let ids = ids.collect();
-    if !interrupted.is_empty() {
-        misplace(host, list, &mut slots, &interrupted)?;
-    }
-    let poller = &mut context.host.poller;
-    poller.turn(ids);
-    poller.interrupted.clear();
-    let events: Vec<Event> = slots.into_iter().filter_map(|slot| slot.event).collect();
-    if events.is_empty() && !late.is_empty() && context.host.first_late() <= Some(now) {
-        // It was a late connection whose time has come.
-        return wait(context, list);
-    }
-    Ok(events.into())
+    Ok(())
 }
 
 /// Looks at one subscription before the wait: what cannot be waited for is answered at once.
@@ -320,7 +227,7 @@ fn prepare(
         ..Slot::default()
     };
     let fd = match one.wanted {
-        Wanted::Nothing => return Ok(failed(Errno::INVAL)),
+        Wanted::Nothing(_) => return Ok(failed(Errno::INVAL)),
         Wanted::Clock {
             id,
             timeout,
@@ -404,9 +311,10 @@ fn flags(host: &Host, wanted: Wanted) -> PollFlags {
     }
 }
 
-/// What the system's answer means for one subscription.
-fn ready(host: &Host, one: &Subscription, found: PollFlags) -> Option<Event> {
+/// What the system's answers, by descriptors, mean for one subscription.
+fn ready(host: &Host, one: &Subscription, found: &HashMap<u32, PollFlags>) -> Option<Event> {
     let fd = one.fd()?;
+    let found = *found.get(&fd)?;
     let ended = host.socket(fd).is_some_and(|socket| socket.reset);
     let [input, output, hangup] =
         [PollFlags::IN, PollFlags::OUT, PollFlags::HUP].map(|flag| found.intersects(flag));
@@ -416,7 +324,9 @@ fn ready(host: &Host, one: &Subscription, found: PollFlags) -> Option<Event> {
     };
     // Without a direction there is nothing that WasmEdge could say, and it says nothing.
     let alone = host.faultless() && found.intersects(PollFlags::ERR);
-    if !(marked || hangup || alone || ended) {
+    // And one who waits for both directions is not told of the one that only has hung up.
+    let gone = hangup && (host.faultless() || !(input || output));
+    if !(marked || gone || alone || ended) {
         return None;
     }
     Some(Event {
@@ -438,23 +348,39 @@ fn nbytes(host: &Host, one: &Subscription) -> u64 {
         Wanted::Read(_) if listener => 0,
         Wanted::Read(_) if !host.faultless() => 1,
         Wanted::Read(_) => rustix::io::ioctl_fionread(socket).unwrap_or_default(),
-        _ => sockopt::socket_send_buffer_size(socket).unwrap_or_default() as u64,
+        _ => {
+            let size = sockopt::socket_send_buffer_size(socket).unwrap_or_default();
+            size.saturating_sub(queued(socket)) as u64
+        }
     }
+}
+
+/// How many bytes wait to be sent.
+fn queued(socket: &Socket) -> usize {
+    // SAFETY: the system writes one `int` in answer to this request.
+    let queued = unsafe {
+        ioctl(
+            socket,
+            Getter::<{ libc::TIOCOUTQ as Opcode }, libc::c_int>::new(),
+        )
+    };
+    queued
+        .ok()
+        .and_then(|queued| queued.try_into().ok())
+        .unwrap_or_default()
 }
 
 /// After an interrupted call WasmEdge writes what becomes ready into the slots that the interrupted
 /// call had, whatever the new call has in their place.
-fn misplace(
-    host: &Host,
-    list: &[Subscription],
-    slots: &mut [Slot],
-    interrupted: &[Wanted],
-) -> Answer {
-    for (place, wanted) in interrupted.iter().enumerate() {
+fn misplace(host: &Host, list: &[Subscription], slots: &mut [Slot], late: &HashSet<u64>) -> Answer {
+    for (place, wanted) in host.poller.interrupted.iter().enumerate() {
         let (Wanted::Read(fd) | Wanted::Write(fd)) = *wanted else {
             continue;
         };
-        let Some(os) = descriptor(host, fd) else {
+        let hidden = host
+            .socket(fd)
+            .is_some_and(|socket| late.contains(&socket.id));
+        let Some(os) = descriptor(host, fd).filter(|_| !hidden) else {
             continue;
         };
         let mut now = [PollFd::from_borrowed_fd(os, flags(host, *wanted))];
@@ -463,7 +389,7 @@ fn misplace(
             userdata: 0,
             wanted: *wanted,
         };
-        let Some(event) = ready(host, &as_asked, now[0].revents()) else {
+        let Some(event) = ready(host, &as_asked, &HashMap::from([(fd, now[0].revents())])) else {
             continue;
         };
         let same_kind = |there: &Subscription| {
