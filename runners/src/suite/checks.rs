@@ -30,6 +30,8 @@ const GROUPS: &[(&str, &[Check])] = &[
     #[cfg(target_os = "linux")]
     ("old programs", super::old::CHECKS),
     #[cfg(target_os = "linux")]
+    ("the embedded host", super::embedding::CHECKS),
+    #[cfg(target_os = "linux")]
     ("containers", super::containers::CHECKS),
 ];
 

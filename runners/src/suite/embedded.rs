@@ -19,17 +19,17 @@ const SEEDS_IN_FULL: u64 = 500;
 
 /// What the host says of one case.
 #[derive(Debug, Deserialize)]
-struct Verdict {
-    case: String,
+pub struct Verdict {
+    pub case: String,
     seed: Option<u64>,
-    outcome: Judged,
-    text: String,
+    pub outcome: Judged,
+    pub text: String,
     faults: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Judged {
+pub enum Judged {
     Passed,
     Skipped,
     /// It ended with an error that a fault explains.
@@ -73,7 +73,8 @@ pub fn run(wasm: &Path, full: bool, report: &mut Report) -> Vec<(String, Vec<Str
     lists
 }
 
-fn ask(program: &PathBuf, wasm: &Path, name: &str, options: &[&str]) -> Result<Vec<Verdict>> {
+/// What the host says of the cases, with these options.
+pub fn ask(program: &Path, wasm: &Path, name: &str, options: &[&str]) -> Result<Vec<Verdict>> {
     let step = Step::start(format!("the cases in {name}"));
     let folder = project::suite_folder().join("embedded");
     fs::create_dir_all(&folder).context("cannot create a folder for the cases")?;

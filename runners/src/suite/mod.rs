@@ -12,6 +12,8 @@ mod containers;
 mod differential;
 mod each_host;
 mod embedded;
+#[cfg(target_os = "linux")]
+mod embedding;
 mod fuzzing;
 mod guest_tests;
 mod imports;

@@ -207,11 +207,7 @@ fn by_curl(setting: &Setting) -> Result<Outcome> {
 
 fn with_curl(stage: &Stage) -> Result<()> {
     let (url, echo) = (stage.url("/"), stage.url("/echo"));
-    let told = curl(&["-i", &url])?;
-    let (head, body) = told.split_once("\n\n").context("no head")?;
-    ensure!(head.starts_with("HTTP/1.1 200 OK\n"), "{told}");
-    ensure!(head.contains("\ncontent-length: 13\n"), "{told}");
-    ensure!(body == HELLO, "{told}");
+    greets(&url)?;
     let told = curl(&["-w", "%{num_connects}\n", &url, &url, &url])?;
     let once = format!("{HELLO}1\n{HELLO}0\n{HELLO}0\n");
     ensure!(told == once, "three requests over one connection: {told}");
@@ -229,6 +225,16 @@ fn with_curl(stage: &Stage) -> Result<()> {
         let came = fs::read(&back).context("nothing came back")?;
         ensure!(came == content, "{} other bytes came back", came.len());
     }
+    Ok(())
+}
+
+/// The whole answer of the server's first page.
+pub fn greets(url: &str) -> Result<()> {
+    let told = curl(&["-i", url])?;
+    let (head, body) = told.split_once("\n\n").context("no head")?;
+    ensure!(head.starts_with("HTTP/1.1 200 OK\n"), "{told}");
+    ensure!(head.contains("\ncontent-length: 13\n"), "{told}");
+    ensure!(body == HELLO, "{told}");
     Ok(())
 }
 
