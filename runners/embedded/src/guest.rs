@@ -7,7 +7,7 @@ use wasmtime::{
     Result, Store, Trap, UpdateDeadline, Val, ValType, bail, format_err,
 };
 
-use crate::calls::{CALLS, Call, Context, Kind, MODULE, Origin};
+use crate::calls::{CALLS, Call, Context, Kind, MODULE, Origin, Param};
 use crate::errno::{Answer, Errno, Stop};
 use crate::host::{Ending, Host};
 use crate::memory::Memory;
@@ -33,6 +33,7 @@ enum Ended {
 /// Runs the guest's `_start` on this host, which is given back.
 pub fn run(engine: &Engine, module: &Module, host: Host, plain: bool) -> Result<(End, Host)> {
     let mut store = Store::new(engine, host);
+    store.limiter(|host| &mut host.limits);
     store.set_epoch_deadline(1);
     store.epoch_deadline_callback(|store| {
         let over = store
@@ -79,10 +80,13 @@ fn link(store: &mut Store<Host>, module: &Module, plain: bool) -> Result<Vec<Ext
 /// The call of that name and type. Two generations of one name differ in their types.
 fn find(from: &str, name: &str, kind: &FuncType, plain: bool) -> Option<&'static Call> {
     let fits = |call: &&Call| {
-        let is_long = |kind| matches!(kind, Kind::Long);
-        let params = kind.params().map(|param| matches!(param, ValType::I64));
+        let fits = |(given, param): (ValType, &Param)| match param.kind {
+            Kind::Long => matches!(given, ValType::I64),
+            _ => matches!(given, ValType::I32),
+        };
         call.name == name
-            && params.eq(call.params.iter().map(|param| is_long(param.kind)))
+            && kind.params().len() == call.params.len()
+            && kind.params().zip(call.params).all(fits)
             && kind.results().len() == usize::from(call.returns())
             && !(plain && call.origin == Origin::WasmEdge)
     };

@@ -3,12 +3,14 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::net::SocketType;
+use rustix::net::{SocketType, sockopt};
+use wasmtime::{StoreLimits, StoreLimitsBuilder};
 use wasmtime_wasi::p1::WasiP1Ctx;
 
 use crate::adversary::Adversary;
@@ -18,9 +20,16 @@ use crate::memory::Memory;
 use crate::poll::Poller;
 
 /// Descriptors of sockets begin here: the standard ones and those of files are below.
-const FIRST: u32 = 1 << 16;
+pub const FIRST: u32 = 1 << 16;
 /// No guest needs more, and a guest in a loop must not take all that this process may have.
 const MOST: usize = 16_384;
+
+const OVER: &str = "the guest waits, and its time is over";
+/// Between two tries of what should succeed and does not.
+const BREATH: Duration = Duration::from_millis(1);
+/// A guest's memory and its table of functions.
+const MOST_BYTES: usize = 1 << 30;
+const MOST_ELEMENTS: usize = 1 << 20;
 
 /// Address families, as WasmEdge numbers them.
 pub const INET4: u32 = 1;
@@ -92,6 +101,7 @@ pub struct Host {
     pub idle: u64,
     /// How many sockets the guest may have.
     pub most: usize,
+    pub limits: StoreLimits,
     pub sockets: HashMap<u32, Socket>,
     numbers: StdRng,
     next_id: u64,
@@ -120,6 +130,10 @@ impl Host {
             calls: 0,
             idle: 0,
             most: MOST,
+            limits: StoreLimitsBuilder::new()
+                .memory_size(MOST_BYTES)
+                .table_elements(MOST_ELEMENTS)
+                .build(),
             sockets: HashMap::new(),
             numbers: StdRng::from_os_rng(),
             next_id: 0,
@@ -203,7 +217,7 @@ impl Host {
             let left = left.and_then(|left| Timespec::try_from(left).ok());
             match poll(fds, left.as_ref()) {
                 Ok(0) if deadline.is_some_and(|deadline| deadline <= Instant::now()) => {
-                    return Err(Stop::Trap("the guest waits, and its time is over".into()));
+                    return Err(Stop::Trap(OVER.into()));
                 }
                 Err(rustix::io::Errno::INTR) => {}
                 Ok(0) if left.is_some_and(|left| left.tv_sec > 1 << 40) => {}
@@ -221,16 +235,36 @@ pub fn until_ready<T>(
     mut operation: impl FnMut() -> rustix::io::Result<T>,
 ) -> Answer<T> {
     let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let mut tries = 0;
     loop {
         match operation() {
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::AGAIN) if !nonblocking => {
+                let over = |end: Option<Instant>| end.is_some_and(|end| end <= Instant::now());
                 let ready = Host::wait(&mut [PollFd::from_borrowed_fd(fd, wanted)], end, deadline)?;
-                if ready == 0 {
+                if ready == 0 || over(end) {
                     return Err(Errno::AGAIN.into());
+                }
+                if over(deadline) {
+                    return Err(Stop::Trap(OVER.into()));
+                }
+                // A datagram may find its receiver full although there is room for it here.
+                tries += 1;
+                if tries > 1 {
+                    thread::sleep(BREATH);
                 }
             }
             other => return Ok(other?),
+        }
+    }
+}
+
+impl Drop for Socket {
+    /// A guest may have asked that its end waits for its peer.
+    fn drop(&mut self) {
+        let lingers = sockopt::socket_linger(&self.fd).ok().flatten();
+        if lingers.is_some_and(|time| !time.is_zero()) {
+            let _ = sockopt::set_socket_linger(&self.fd, None);
         }
     }
 }

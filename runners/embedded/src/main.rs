@@ -24,6 +24,8 @@ mod wasi;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use wasmtime::Result;
@@ -76,6 +78,8 @@ enum Job {
 
 /// WasmEdge's exit status after a trap.
 const TRAPPED: u8 = 134;
+/// How long a guest whose time is over may take to be ended in order.
+const GRACE: Duration = Duration::from_secs(2);
 
 fn main() -> ExitCode {
     let done = match Cli::parse().job {
@@ -105,6 +109,7 @@ fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Resul
     if let Some(tracer) = &tracer {
         host.observer = Some(Box::new(tracer.clone()));
     }
+    watch(settings.time_limit);
     let (end, host) = guest::run(&pulse.engine, &module, host, settings.plain)?;
     if let Some(tracer) = &tracer {
         tracer.finish(&end);
@@ -124,6 +129,19 @@ fn run(settings: &Settings, words: &[OsString], tracer: Option<Tracer>) -> Resul
             ExitCode::from(TRAPPED)
         }
     })
+}
+
+/// Ends this process some time after the guest's: a read of standard input, a resolver and a pipe
+/// among the files wait as long as they like.
+fn watch(limit: Option<u64>) {
+    let Some(limit) = limit else {
+        return;
+    };
+    thread::spawn(move || {
+        thread::sleep(Duration::from_secs(limit) + GRACE);
+        eprintln!("error: the guest's time is over, and what it has called does not return");
+        std::process::exit(TRAPPED.into());
+    });
 }
 
 fn component(settings: &Settings, words: &[String]) -> Result<ExitCode> {

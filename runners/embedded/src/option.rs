@@ -11,6 +11,7 @@ use crate::sock::{find, found};
 const SOCKET: u64 = 0;
 const TYPE: u64 = 1;
 const ERROR: u64 = 2;
+const DEVICE: u64 = 14;
 
 /// The system's names, in the order of WasmEdge's numbers.
 const NAMES: [libc::c_int; 15] = [
@@ -58,10 +59,8 @@ pub fn get(context: &mut Context<'_>, args: &[u64]) -> Answer {
             )),
         };
     }
-    if let Some(error) = context
-        .host
-        .take_error(args[0])
-        .filter(|_| args[2] == ERROR)
+    if args[2] == ERROR
+        && let Some(error) = context.host.take_error(args[0])
     {
         context.memory.get_mut(piece)?[..4].copy_from_slice(&u32::from(error.0).to_le_bytes());
         return Ok(context.memory.set_u32(length, 4)?);
@@ -108,6 +107,10 @@ pub fn set(context: &mut Context<'_>, args: &[u64]) -> Answer {
     };
     let value = context.memory.get(piece)?;
     let value = value[..value.len().min(MOST)].to_vec();
+    if args[2] == DEVICE && !context.host.rights.net {
+        // It chooses a way to other machines.
+        return Err(Errno::NOTCAPABLE.into());
+    }
     let socket = found(context, args[0])?;
     // SAFETY: the descriptor is open while `socket` lives, and the system reads as many bytes as
     // `value` has.

@@ -29,7 +29,7 @@ pub struct Settings {
     /// Let the guest use addresses other than loopback's, and look up names.
     #[arg(long)]
     pub allow_net: bool,
-    /// Let the guest open Unix sockets.
+    /// Let the guest open Unix sockets, at any path of this machine.
     #[arg(long)]
     pub allow_af_unix: bool,
     /// Let the guest use a directory: `DIR`, `GUEST:HOST` or `GUEST:HOST:readonly`.

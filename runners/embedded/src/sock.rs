@@ -1,5 +1,6 @@
 //! Sockets: opened, bound, connected, accepted, shut down and asked for their addresses.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
@@ -83,7 +84,26 @@ pub fn bind(context: &mut Context<'_>, args: &[u64], version: Version) -> Answer
     }?)
 }
 
+/// The kernel gives a socket that has no address any that this machine has, and with it whoever
+/// reaches the machine. Who may use loopback alone gets its address instead.
+pub fn keep_home(context: &mut Context<'_>, fd: u64) -> Answer {
+    let net = context.host.rights.net;
+    let socket = found(context, fd)?;
+    let home: IpAddr = match socket.family {
+        INET4 => Ipv4Addr::LOCALHOST.into(),
+        INET6 => Ipv6Addr::LOCALHOST.into(),
+        _ => return Ok(()),
+    };
+    let bound = net::getsockname(socket).ok().map(SocketAddr::try_from);
+    let unbound = matches!(bound, Some(Ok(address)) if address.port() == 0);
+    if unbound && !net {
+        net::bind(socket, &SocketAddr::new(home, 0))?;
+    }
+    Ok(())
+}
+
 pub fn listen(context: &mut Context<'_>, args: &[u64]) -> Answer {
+    keep_home(context, args[0])?;
     let socket = found(context, args[0])?;
     Ok(net::listen(socket, args[1] as u32 as i32)?)
 }
@@ -92,9 +112,15 @@ pub fn connect(context: &mut Context<'_>, args: &[u64], version: Version) -> Ans
     let address = address(context, args, version)?;
     let deadline = context.host.deadline;
     let socket = found(context, args[0])?;
-    let connected = match address {
-        Address::Ip(ip) => net::connect(socket, &ip),
-        Address::Unix(path) => net::connect(socket, &path),
+    let connected = match &address {
+        Address::Ip(ip) => net::connect(socket, ip),
+        // A full queue is no beginning, and a socket that blocks waits for its place.
+        Address::Unix(path) if !socket.nonblocking => {
+            let waiting = (socket.as_fd(), false);
+            let connect = || net::connect(socket, path);
+            return until_ready(waiting, PollFlags::OUT, (None, deadline), connect);
+        }
+        Address::Unix(path) => net::connect(socket, path),
     };
     let begun = matches!(connected, Ok(()) | Err(rustix::io::Errno::INPROGRESS));
     let socket = match begun {

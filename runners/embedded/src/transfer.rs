@@ -12,7 +12,7 @@ use crate::calls::Context;
 use crate::errno::{Answer, Errno};
 use crate::host::{Socket, UNIX, until_ready};
 use crate::memory::{Piece, room};
-use crate::sock::{found, limits};
+use crate::sock::{found, keep_home, limits};
 
 /// One call moves no more, whatever the guest's pieces add up to. Datagrams are shorter.
 const MOST: usize = 1 << 20;
@@ -258,6 +258,7 @@ pub fn send_to(context: &mut Context<'_>, args: &[u64], version: Version) -> Ans
     context.memory.writable(args[6] as u32, 4)?;
     found(context, args[0])?;
     address::permit(context.host, &to)?;
+    keep_home(context, args[0])?;
     let sent = transmit(context, args[0], &pieces, Some(&to))?;
     Ok(context.memory.set_u32(args[6] as u32, sent)?)
 }

@@ -119,7 +119,10 @@ impl Adversary {
             when: When::At(at),
         };
         self.log.push(order);
-        self.news.push(order.to_string());
+        // Nobody may ask.
+        if self.news.len() < MOST_KINDS * 2 {
+            self.news.push(order.to_string());
+        }
         Some(dice)
     }
 }

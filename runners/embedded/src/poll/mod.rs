@@ -26,6 +26,8 @@ use crate::wasi;
 pub use wire::{EVENT, Event, HANGUP, SUBSCRIPTION, Subscription, Wanted};
 
 const REALTIME: u32 = 0;
+/// Clocks and standard streams that a guest may poll beside both directions of all its sockets.
+const SPARE: usize = 64;
 /// The system has no events for it, neither now nor later.
 const REGULAR: Errno = Errno::PERM;
 
@@ -75,6 +77,9 @@ pub fn poll_oneoff(context: &mut Context<'_>, args: &[u64]) -> Answer {
     context.memory.array(list, count, SUBSCRIPTION, 8)?;
     context.memory.array(events, count, EVENT, 8)?;
     context.memory.writable(found, 4)?;
+    if count as usize > 2 * context.host.most + SPARE {
+        return Err(Errno::NOMEM.into());
+    }
     let read = |index| Subscription::read(&context.memory, list + SUBSCRIPTION * index);
     let list = (0..count).map(read).collect::<Result<Vec<_>, _>>()?;
     context.host.limit()?;
