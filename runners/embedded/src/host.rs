@@ -22,6 +22,9 @@ const FIRST: u32 = 1 << 16;
 /// No guest needs more, and a guest in a loop must not take all that this process may have.
 const MOST: usize = 16_384;
 
+/// How long what could not be done although it was ready is left alone.
+const RETRY: Duration = Duration::from_millis(1);
+
 /// Address families, as WasmEdge numbers them.
 pub const INET4: u32 = 1;
 pub const INET6: u32 = 2;
@@ -221,14 +224,25 @@ pub fn until_ready<T>(
     mut operation: impl FnMut() -> rustix::io::Result<T>,
 ) -> Answer<T> {
     let end = limit.and_then(|limit| Instant::now().checked_add(limit));
+    let mut was_ready = false;
     loop {
         match operation() {
             Err(rustix::io::Errno::INTR) => {}
             Err(rustix::io::Errno::AGAIN) if !nonblocking => {
+                // A Unix datagram may find no room at its peer although its own socket is
+                // writable: nobody tells when that changes.
+                if was_ready {
+                    let soon = Instant::now() + RETRY;
+                    if end.is_some_and(|end| end <= soon) {
+                        return Err(Errno::AGAIN.into());
+                    }
+                    Host::wait(&mut [], Some(soon), deadline)?;
+                }
                 let ready = Host::wait(&mut [PollFd::from_borrowed_fd(fd, wanted)], end, deadline)?;
                 if ready == 0 {
                     return Err(Errno::AGAIN.into());
                 }
+                was_ready = true;
             }
             other => return Ok(other?),
         }
