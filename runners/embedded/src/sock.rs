@@ -162,10 +162,11 @@ fn accept_one(context: &mut Context<'_>, listener: u64, out: u32, flags: u64) ->
         accepted.nonblocking = faultless && flags & NONBLOCK != 0;
     }
     // WasmEdge (0.14.1, 0.17.1) sets the flag on the listener instead.
-    if !faultless && flags & NONBLOCK != 0 {
-        if let Some(listener) = context.host.socket_mut(listener as u32) {
-            listener.nonblocking = true;
-        }
+    if !faultless
+        && flags & NONBLOCK != 0
+        && let Some(listener) = context.host.socket_mut(listener as u32)
+    {
+        listener.nonblocking = true;
     }
     Ok(context.memory.set_u32(out, number)?)
 }

@@ -181,14 +181,14 @@ pub fn close(context: &mut Context<'_>, args: &[u64]) -> Answer {
     match context.host.remove(args[0] as u32) {
         Some(socket) => {
             context.host.poller.forget(socket.id);
-            let end = |time| Instant::now().checked_add(time);
             // The system waits where the guest has asked it to linger: not for ever.
-            if let (Some(deadline), Ok(Some(time))) =
-                (context.host.deadline, sockopt::socket_linger(&socket))
+            if let Some(deadline) = context.host.deadline
+                && let Ok(Some(time)) = sockopt::socket_linger(&socket)
+                && Instant::now()
+                    .checked_add(time)
+                    .is_none_or(|end| end > deadline)
             {
-                if end(time).is_none_or(|end| end > deadline) {
-                    sockopt::set_socket_linger(&socket, None)?;
-                }
+                sockopt::set_socket_linger(&socket, None)?;
             }
             Ok(())
         }

@@ -52,7 +52,7 @@ impl Guest {
         host.most = SOCKETS;
         // Whatever would block is ended at once.
         host.deadline = Some(Instant::now());
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             host.adversary = Some(Adversary::of_seed(seed, &[]));
         }
         let mut bytes = vec![0; PAGE * rng.random_range(1..=3)];
