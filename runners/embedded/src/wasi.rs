@@ -72,8 +72,8 @@ impl Cell for i64 {
 }
 
 /// Calls that need no look at sockets. A leading descriptor that is a socket's has no right to
-/// them, as in WasmEdge, which looks first at what it is to write: `out INDEX SIZE`. For some calls the
-/// standard streams have none either.
+/// them, as in WasmEdge, which looks first at what it is to write: `out INDEX SIZE`. For some
+/// calls the standard streams have none either.
 macro_rules! delegate {
     ($($wait:ident $check:tt $name:ident($($index:tt),*);)*) => {
         $(pub fn $name(context: &mut Context<'_>, args: &[u64]) -> Answer {
