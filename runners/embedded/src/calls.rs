@@ -7,6 +7,9 @@ use crate::host::Host;
 use crate::memory::Memory;
 use crate::{names, option, poll, sock, transfer, wasi};
 
+#[cfg(test)]
+mod tests;
+
 /// The module that all of them are imported from.
 pub const MODULE: &str = "wasi_snapshot_preview1";
 

@@ -259,12 +259,11 @@ pub fn until_ready<T>(
     }
 }
 
-impl Drop for Socket {
-    /// A guest may have asked that its end waits for its peer.
+impl Drop for Host {
+    /// A guest may have asked that the end of a socket waits for its peer; its own end does not.
     fn drop(&mut self) {
-        let lingers = sockopt::socket_linger(&self.fd).ok().flatten();
-        if lingers.is_some_and(|time| !time.is_zero()) {
-            let _ = sockopt::set_socket_linger(&self.fd, None);
+        for socket in self.sockets.values() {
+            let _ = sockopt::set_socket_linger(&socket.fd, None);
         }
     }
 }

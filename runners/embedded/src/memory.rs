@@ -11,7 +11,7 @@ pub const MOST_PIECES: u32 = 1024;
 #[derive(Debug)]
 pub struct Memory<'a> {
     pub bytes: &'a mut [u8],
-    /// Whether a misaligned structure is refused, as by WasmEdge 0.16 and newer.
+    /// Whether a misaligned structure is refused, as by WasmEdge since 0.16.
     pub aligned: bool,
 }
 

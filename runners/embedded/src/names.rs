@@ -19,8 +19,7 @@ const DATA6: usize = 26;
 /// The node has no address of the family that is asked for: glibc's own number.
 const ADDRESS_FAMILY: i32 = -9;
 
-/// Flags: passive 1, canonname 2, numeric host 4, numeric service 8, v4mapped 16, all 32 and
-/// config 64.
+/// Passive 1, canonname 2, numeric host 4, numeric service 8, v4mapped 16, all 32, config 64.
 const KNOWN_FLAGS: u16 = 0x7f;
 const PASSIVE: u16 = 1;
 const NUMERIC_HOST: u16 = 4;

@@ -5,6 +5,7 @@ use std::os::fd::{AsFd, OwnedFd};
 use std::time::Duration;
 
 use rustix::event::PollFlags;
+use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::net::sockopt::{self, Timeout};
 use rustix::net::{self, AddressFamily, Shutdown, SocketAddrAny, SocketFlags, SocketType};
 
@@ -253,4 +254,13 @@ fn bare(told: &Told, room: u32) -> Result<u32, Errno> {
         INET6 if room == 16 => Ok(6),
         _ => Err(Errno::NOMEM),
     }
+}
+
+/// How many bytes could be sent now.
+pub fn room_to_send(socket: &Socket) -> u64 {
+    let size = sockopt::socket_send_buffer_size(socket).unwrap_or_default();
+    // SAFETY: the system writes one `int` in answer to this request.
+    let queued = unsafe { ioctl(socket, Getter::<{ libc::TIOCOUTQ as Opcode }, i32>::new()) };
+    let queued = queued.ok().and_then(|queued| queued.try_into().ok());
+    size.saturating_sub(queued.unwrap_or_default()) as u64
 }

@@ -3,7 +3,7 @@
 
 use std::os::fd::AsFd;
 
-use rustix::event::PollFlags;
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::net::sockopt::Timeout;
 use rustix::net::{self, RecvFlags, SendFlags, SocketAddrAny, SocketType};
 
@@ -60,7 +60,15 @@ fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> 
     let waiting = (socket.as_fd(), socket.nonblocking);
     let limits = limits(host, socket, Timeout::Recv);
     let (_, length, from) = until_ready(waiting, PollFlags::IN, limits, || {
-        net::recvfrom(socket, &mut bytes[..], os)
+        match net::recvfrom(socket, &mut bytes[..], os) {
+            // Only a call that blocks is told of it.
+            Err(rustix::io::Errno::AGAIN)
+                if datagrams && !socket.nonblocking && is_shut(socket) =>
+            {
+                Ok((0, 0, None))
+            }
+            other => other,
+        }
     })?;
     let mut truncated = length > most;
     let mut kept = length.min(most);
@@ -73,6 +81,13 @@ fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> 
         truncated,
         from,
     })
+}
+
+/// Whether the guest has shut it down for reading.
+fn is_shut(socket: &Socket) -> bool {
+    let mut list = [PollFd::new(socket, PollFlags::RDHUP)];
+    let found = poll(&mut list, Some(&Timespec::default()));
+    found.is_ok_and(|found| found > 0) && list[0].revents().intersects(PollFlags::RDHUP)
 }
 
 /// Hands over what came in, and says how much it is.

@@ -1,7 +1,10 @@
 //! Preview 1's own calls. What concerns no socket goes to `wasmtime-wasi`, over the functions that
 //! it makes of the interface's description; what may concern one looks for it first.
 
+use std::time::Instant;
+
 use rustix::fs::{FileType, Stat, fstat};
+use rustix::net::sockopt;
 use rustix::stdio;
 use wasmtime_wasi::p1::wasi_snapshot_preview1::{self as standard, WasiSnapshotPreview1 as _};
 use wasmtime_wasi::runtime::in_tokio;
@@ -70,8 +73,8 @@ impl Cell for i64 {
 }
 
 /// Calls that need no look at sockets. A leading descriptor that is a socket's has no right to
-/// them, as in WasmEdge, which looks first at what it is to write: `out INDEX SIZE`. For some calls
-/// the standard streams have none either.
+/// them, as in WasmEdge, which looks first at what it is to write: `out INDEX SIZE`. For some
+/// calls the standard streams have none either.
 macro_rules! delegate {
     ($($wait:ident $check:tt $name:ident($($index:tt),*);)*) => {
         $(pub fn $name(context: &mut Context<'_>, args: &[u64]) -> Answer {
@@ -105,6 +108,9 @@ macro_rules! delegate {
         if $context.host.socket(fd).is_some() || filetype($context, fd)? < DIRECTORY {
             return Err(Errno::NOTCAPABLE.into());
         }
+    };
+    (@check (room $at:tt $length:tt), $context:ident, $args:ident) => {
+        $context.memory.array($args[$at] as u32, $args[$length] as u32, 1, 1)?;
     };
     (@check free, $context:ident, $args:ident) => {};
     (@wait later $call:expr) => { in_tokio($call) };
@@ -151,7 +157,7 @@ delegate! {
     later fd path_unlink_file(0, 1, 2);
     now free proc_raise(0);
     now free sched_yield();
-    now free random_get(0, 1);
+    now (room 0 1) random_get(0, 1);
 }
 
 pub fn exit(_: &mut Context<'_>, args: &[u64]) -> Answer {
@@ -176,6 +182,15 @@ pub fn close(context: &mut Context<'_>, args: &[u64]) -> Answer {
     match context.host.remove(args[0] as u32) {
         Some(socket) => {
             context.host.poller.forget(socket.id);
+            // The system waits where the guest has asked it to linger: not for ever.
+            if let Some(deadline) = context.host.deadline
+                && let Ok(Some(time)) = sockopt::socket_linger(&socket)
+                && Instant::now()
+                    .checked_add(time)
+                    .is_none_or(|end| end > deadline)
+            {
+                sockopt::set_socket_linger(&socket, None)?;
+            }
             Ok(())
         }
         None => fd_close(context, args),

@@ -12,7 +12,6 @@ use std::time::{Duration, Instant, SystemTime};
 
 use rustix::event::{PollFd, PollFlags};
 use rustix::fs::{FileType, fstat};
-use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::net::SocketType;
 use rustix::net::sockopt;
 use rustix::stdio;
@@ -20,8 +19,8 @@ use rustix::stdio;
 use crate::calls::Context;
 use crate::clock;
 use crate::errno::{Answer, Errno, Stop};
-use crate::host::{Host, Socket};
-use crate::wasi;
+use crate::host::Host;
+use crate::{sock, wasi};
 
 pub use wire::{EVENT, Event, HANGUP, SUBSCRIPTION, Subscription, Wanted};
 
@@ -353,26 +352,8 @@ fn nbytes(host: &Host, one: &Subscription) -> u64 {
         Wanted::Read(_) if listener => 0,
         Wanted::Read(_) if !host.faultless() => 1,
         Wanted::Read(_) => rustix::io::ioctl_fionread(socket).unwrap_or_default(),
-        _ => {
-            let size = sockopt::socket_send_buffer_size(socket).unwrap_or_default();
-            size.saturating_sub(queued(socket)) as u64
-        }
+        _ => sock::room_to_send(socket),
     }
-}
-
-/// How many bytes wait to be sent.
-fn queued(socket: &Socket) -> usize {
-    // SAFETY: the system writes one `int` in answer to this request.
-    let queued = unsafe {
-        ioctl(
-            socket,
-            Getter::<{ libc::TIOCOUTQ as Opcode }, libc::c_int>::new(),
-        )
-    };
-    queued
-        .ok()
-        .and_then(|queued| queued.try_into().ok())
-        .unwrap_or_default()
 }
 
 /// After an interrupted call WasmEdge writes what becomes ready into the slots that the interrupted
