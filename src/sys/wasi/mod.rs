@@ -254,7 +254,7 @@ fn open_poller() -> io::Result<()> {
             let advice = "make a poller first, or raise the limit of open files";
             return Err(error(ErrorKind::Other, what, advice));
         }
-        errno => return abi::cvt(Err(errno)),
+        errno => return Err(io::Error::from_raw_os_error(errno.raw().into())),
     }
     Ok(())
 }
