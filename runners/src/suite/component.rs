@@ -31,18 +31,3 @@ fn guest() -> Result<PathBuf> {
     let built = guest::build_components_quietly(&toolchain, &package)?;
     guest::module(&built, "suite").map(PathBuf::from)
 }
-
-#[cfg(test)]
-mod tests {
-    use std::fs;
-
-    /// It fetches what is missing and builds a std.
-    #[test]
-    #[ignore = "takes minutes"]
-    fn the_suite_becomes_a_component() {
-        let component = super::guest().expect("a component");
-        let bytes = fs::read(component).expect("what was built");
-        // The number of the binary format that only components have.
-        assert_eq!(bytes[4..8], [0x0d, 0, 1, 0]);
-    }
-}
