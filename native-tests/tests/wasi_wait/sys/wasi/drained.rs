@@ -6,6 +6,7 @@ use std::time::Duration;
 use wasi::{ERRNO_SUCCESS, EVENTRWFLAGS_FD_READWRITE_HANGUP};
 
 use super::host::{Bench, Fault, READ, WRITE, event};
+use super::model::OUTCOMES;
 use super::row::Key;
 use crate::sys::{Direction, Outcome};
 use crate::{Interest, Token};
@@ -47,15 +48,7 @@ fn short_read_is_remembered_once() {
 /// Nothing is remembered without a short read.
 #[test]
 fn nothing_is_remembered_of_others() {
-    for outcome in [
-        Outcome::Moved,
-        Outcome::Took,
-        Outcome::Dry,
-        Outcome::Left,
-        Outcome::Stuck,
-        Outcome::Ended,
-        Outcome::Nothing,
-    ] {
+    for outcome in OUTCOMES {
         let (mut bench, key) = Bench::drained(READ);
         let other = bench.add(4, READ);
         assert!(!bench.knows(other), "it is another's");
