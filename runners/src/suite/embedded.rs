@@ -17,6 +17,10 @@ use crate::{embedded, process, project};
 const SEEDS: u64 = 20;
 const SEEDS_IN_FULL: u64 = 500;
 
+/// Faults that the library has failed at, and that no seed need choose: a first poll that is
+/// interrupted, and events of what was not handed over.
+const FOUND: &[&str] = &["--seeds", "0..2", "--fault", "poison@1,stale=0.3"];
+
 /// What the host says of one case.
 #[derive(Debug, Deserialize)]
 pub struct Verdict {
@@ -41,12 +45,13 @@ pub enum Judged {
 pub fn run(wasm: &Path, full: bool, report: &mut Report) -> Vec<(String, Vec<String>)> {
     let seeds = if full { SEEDS_IN_FULL } else { SEEDS };
     let range = format!("0..{seeds}");
-    let rows: [(String, &[&str]); 3] = [
+    let rows: [(String, &[&str]); 4] = [
         ("Wasmtime".into(), &[]),
         (
             "Wasmtime, as WasmEdge 0.14".into(),
             &["--as", "wasmedge-0.14"],
         ),
+        ("hostile, what it has found".into(), FOUND),
         (format!("hostile, {seeds} seeds"), &["--seeds", &range]),
     ];
     let mut lists = Vec::new();
