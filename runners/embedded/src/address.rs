@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use rustix::net::{SocketAddrAny, SocketAddrUnix};
+use rustix::net::{AddressFamily, SocketAddrAny, SocketAddrUnix};
 
 use crate::calls::Context;
 use crate::errno::{Answer, Errno, Stop};
@@ -13,6 +13,16 @@ use crate::memory::{Memory, Piece};
 pub const STORAGE: usize = 128;
 /// A Unix address has this much room for its path.
 pub const PATH: usize = 108;
+
+/// The system's own number of a family.
+pub fn system(family: u32) -> Option<AddressFamily> {
+    match family {
+        INET4 => Some(AddressFamily::INET),
+        INET6 => Some(AddressFamily::INET6),
+        UNIX => Some(AddressFamily::UNIX),
+        _ => None,
+    }
+}
 
 /// Which generation of a call it is: the first knows bare IP addresses only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

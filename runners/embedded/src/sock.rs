@@ -7,7 +7,7 @@ use std::time::Duration;
 use rustix::event::PollFlags;
 use rustix::ioctl::{Getter, Opcode, ioctl};
 use rustix::net::sockopt::{self, Timeout};
-use rustix::net::{self, AddressFamily, Shutdown, SocketAddrAny, SocketFlags, SocketType};
+use rustix::net::{self, Shutdown, SocketAddrAny, SocketFlags, SocketType};
 
 use crate::address::{self, Address, STORAGE, Told, Version};
 use crate::calls::Context;
@@ -48,12 +48,7 @@ pub fn limits(
 pub fn open(context: &mut Context<'_>, args: &[u64]) -> Answer {
     context.memory.writable(args[2] as u32, 4)?;
     let family = args[0] as u32;
-    let system = match family {
-        INET4 => AddressFamily::INET,
-        INET6 => AddressFamily::INET6,
-        UNIX => AddressFamily::UNIX,
-        _ => return Err(Errno::INVAL.into()),
-    };
+    let system = address::system(family).ok_or(Errno::INVAL)?;
     let kind = match args[1] {
         DATAGRAM => SocketType::DGRAM,
         STREAM => SocketType::STREAM,

@@ -40,7 +40,7 @@ pub struct Meddling {
 
 fn receive(context: &mut Context<'_>, fd: u64, pieces: &[Piece], flags: u64) -> Answer<Received> {
     found(context, fd)?;
-    let meddling = context.host.meddle(fd, flags & PEEK != 0)?;
+    let meddling = context.host.meddle(fd)?;
     let host = &*context.host;
     let socket = host.socket(fd as u32).ok_or(Errno::BADF)?;
     let datagrams = socket.kind == SocketType::DGRAM;
@@ -223,7 +223,7 @@ fn transmit(
     to: Option<&Address>,
 ) -> Answer<u32> {
     found(context, fd)?;
-    let meddling = context.host.meddle(fd, false)?;
+    let meddling = context.host.meddle(fd)?;
     let host = &*context.host;
     let socket = host.socket(fd as u32).ok_or(Errno::BADF)?;
     let mut bytes = context.memory.gather(pieces, MOST)?;

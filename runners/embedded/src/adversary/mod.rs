@@ -15,13 +15,14 @@ use clap::ValueEnum;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
-use rustix::net::{AddressFamily, SocketFlags, SocketType, sockopt};
+use rustix::net::{SocketFlags, SocketType, sockopt};
 
 pub use fault::{Fault, Order, When};
 
+use crate::address;
 use crate::calls::Call;
 use crate::errno::{Answer, Errno, Stop};
-use crate::host::{Host, INET4, UNIX};
+use crate::host::{Host, UNIX};
 use crate::transfer::Meddling;
 
 /// A guest that polls so often in a row, and neither waits nor is told anything, spins.
@@ -146,54 +147,41 @@ impl Host {
             return Ok(());
         };
         adversary.pending = None;
+        let socket = args.first().and_then(|fd| self.sockets.get(&(*fd as u32)));
         let of_socket = call.name != "sock_open" && !call.name.starts_with("poll");
-        if of_socket
-            && args
-                .first()
-                .is_none_or(|fd| !self.sockets.contains_key(&(*fd as u32)))
-        {
+        if of_socket && socket.is_none() {
             return Ok(());
         }
-        let kind = args
-            .first()
-            .and_then(|fd| self.sockets.get(&(*fd as u32)))
-            .map(|s| s.kind);
-        for order in adversary.orders.clone() {
-            let fault = order.fault;
+        let kind = socket.map(|socket| socket.kind);
+        for at in 0..adversary.orders.len() {
+            let fault = adversary.orders[at].fault;
             if !fault.befalls(call.name) || adversary.pending.is_some() {
                 continue;
             }
             let errno = match fault {
-                Fault::Again => Errno::AGAIN,
-                Fault::Eintr => Errno::INTR,
-                Fault::Nobufs => Errno::NOBUFS,
-                Fault::Mfile => Errno::MFILE,
-                Fault::Aborted => Errno::CONNABORTED,
+                Fault::Again => Some(Errno::AGAIN),
+                Fault::Eintr => Some(Errno::INTR),
+                Fault::Nobufs => Some(Errno::NOBUFS),
+                Fault::Mfile => Some(Errno::MFILE),
+                Fault::Aborted => Some(Errno::CONNABORTED),
                 Fault::Short | Fault::Reset if kind != Some(SocketType::STREAM) => continue,
                 Fault::Truncate if kind != Some(SocketType::DGRAM) => continue,
-                Fault::Short | Fault::Reset | Fault::Truncate => {
-                    if adversary.comes(fault).is_some() {
-                        adversary.pending = Some(fault);
-                    }
-                    continue;
-                }
-                Fault::ConnectLate | Fault::ConnectFails => {
-                    if adversary.comes(fault).is_some() {
-                        adversary.pending = Some(fault);
-                    }
-                    continue;
-                }
+                Fault::Short | Fault::Reset | Fault::Truncate => None,
+                Fault::ConnectLate | Fault::ConnectFails => None,
                 _ => continue,
             };
             if adversary.comes(fault).is_some() {
-                return Err(errno.into());
+                match errno {
+                    Some(errno) => return Err(errno.into()),
+                    None => adversary.pending = Some(fault),
+                }
             }
         }
         Ok(())
     }
 
     /// Faults of one transfer.
-    pub fn meddle(&mut self, fd: u64, _peeks: bool) -> Answer<Meddling> {
+    pub fn meddle(&mut self, fd: u64) -> Answer<Meddling> {
         let pending = self
             .adversary
             .as_mut()
@@ -234,11 +222,7 @@ impl Host {
         }
         // Not connected, it hangs up whoever polls it.
         let flags = SocketFlags::NONBLOCK | SocketFlags::CLOEXEC;
-        let family = match socket.family {
-            INET4 => AddressFamily::INET,
-            UNIX => AddressFamily::UNIX,
-            _ => AddressFamily::INET6,
-        };
+        let family = address::system(socket.family).ok_or(Errno::AFNOSUPPORT)?;
         socket.fd = rustix::net::socket_with(family, SocketType::STREAM, flags, None)?;
         socket.reset = true;
         socket.error = Some(error);
