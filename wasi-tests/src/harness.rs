@@ -30,6 +30,10 @@ pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
 /// Whether the guest has WasmEdge's sockets, which lack some options.
 pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
 
+/// Whether what was sent arrives in its own time: the host sends it in a thread of its own. How many
+/// polls that takes says nothing there, so the deadline alone ends a wait for it.
+pub(crate) const SENDS_LATER: bool = cfg!(target_env = "p2");
+
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
 pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
