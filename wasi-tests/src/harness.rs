@@ -30,8 +30,8 @@ pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
 /// Whether the guest has WasmEdge's sockets, which lack some options.
 pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
 
-/// Whether what was sent arrives in its own time: the host sends it in a thread of its own. How many
-/// polls that takes says nothing there, so the deadline alone ends a wait for it.
+/// Whether the host sends in a thread of its own, so that what was sent arrives in its own time.
+/// How many polls that takes says nothing there: the deadline alone ends a wait for it.
 pub(crate) const SENDS_LATER: bool = cfg!(target_env = "p2");
 
 pub(crate) const READABLE: Interest = Interest::READABLE;
