@@ -24,11 +24,7 @@ mod imp;
 mod imp;
 
 // Threads would wait for the lock that a wait on WASI holds.
-#[cfg(not(any(
-    target_os = "linux",
-    target_os = "android",
-    all(target_os = "wasi", not(target_feature = "atomics"))
-)))]
+#[cfg(not(any(unix, all(target_os = "wasi", not(target_feature = "atomics")))))]
 compile_error!(
     "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux and Android; see the README's table of hosts"
 );

@@ -4,9 +4,11 @@ use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
 use crate::{Poll, Registry};
 
-mod epoll;
 #[cfg(feature = "os-ext")]
 pub(crate) mod pipe;
+// One of these lines holds, or none: then it is `queue.rs`, which says what is supported.
+#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "epoll.rs")]
+mod queue;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
 #[cfg(feature = "os-ext")]
@@ -14,7 +16,7 @@ pub(crate) mod source_fd;
 #[cfg(feature = "net")]
 pub(crate) mod uds;
 
-pub(crate) use epoll::{Selector, Waker};
+pub(crate) use queue::{Selector, Waker};
 
 impl AsRawFd for Poll {
     fn as_raw_fd(&self) -> RawFd {
