@@ -8,20 +8,7 @@ use crate::{Interest, Registry, Token};
 
 /// What a poll says of one source.
 ///
-/// It is the event as the host wrote it; the questions below translate it when they are asked.
-/// Every one of them may answer `true` spuriously, and only the I/O call itself is the truth.
-///
-/// # Hosts
-///
-/// | | epoll | WASI |
-/// |---|---|---|
-/// | one event for read and write of a source | yes | yes |
-/// | `is_read_closed` | the peer will send no more | both sides are closed, or reset |
-/// | `is_write_closed` | the peer will take no more | both sides are closed, or reset |
-/// | `is_error` | an error waits in the socket | the host refused to watch it |
-/// | `is_priority` | yes | never |
-///
-/// A peer that closes its side is always readable, and the read answers `Ok(0)`.
+#[doc = include_str!("event.md")]
 #[derive(Clone)]
 #[repr(transparent)]
 pub struct Event {
@@ -111,15 +98,7 @@ impl fmt::Debug for Event {
 
 /// Room for the events of one poll, made once and used again.
 ///
-/// ```
-/// use mio::Events;
-///
-/// let events = Events::with_capacity(64);
-/// assert!(events.is_empty() && events.capacity() == 64);
-/// for event in &events {
-///     println!("{:?} is readable: {}", event.token(), event.is_readable());
-/// }
-/// ```
+#[doc = include_str!("events.md")]
 pub struct Events {
     list: Vec<Event>,
 }
@@ -202,30 +181,7 @@ impl<'a> Iterator for Iter<'a> {
 
 /// A thing that can be registered with a [`Registry`].
 ///
-/// Programs call [`Registry::register`] and its sisters, which call these. A type that holds a
-/// source implements it by passing each call on:
-///
-/// ```
-/// use mio::net::UdpSocket;
-/// use mio::{Interest, Registry, Token, event};
-/// use std::io;
-///
-/// struct Resolver {
-///     socket: UdpSocket,
-/// }
-///
-/// impl event::Source for Resolver {
-///     fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
-///         self.socket.register(r, t, i)
-///     }
-///     fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
-///         self.socket.reregister(r, t, i)
-///     }
-///     fn deregister(&mut self, r: &Registry) -> io::Result<()> {
-///         self.socket.deregister(r)
-///     }
-/// }
-/// ```
+#[doc = include_str!("source.md")]
 pub trait Source {
     /// Starts to watch the source: see [`Registry::register`] for the errors.
     fn register(

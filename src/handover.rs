@@ -1,26 +1,6 @@
 //! Sockets for an async runtime, which registers and watches them itself.
 //!
-//! Runtimes take sockets of std: tokio by `from_std`. On `wasm32-wasip1` std cannot open one, and
-//! tokio hides its own `bind`, `connect` and `UdpSocket` there. Here a socket is opened and handed
-//! over in one line, on every host by the same line. Whatever runtime it is for is told by its own
-//! functions, so that this library needs none.
-//!
-//! ```
-//! use mio::handover;
-//! use tokio::net::{TcpListener, TcpStream};
-//!
-//! # #[tokio::main(flavor = "current_thread")]
-//! # async fn main() -> std::io::Result<()> {
-//! let listener = handover::bind("127.0.0.1:0".parse().unwrap(), TcpListener::from_std)?;
-//! let address = listener.local_addr()?;
-//! let stream = handover::connect(address, TcpStream::from_std, TcpStream::writable).await?;
-//! assert_eq!(stream.peer_addr()?, address);
-//! # Ok(())
-//! # }
-//! ```
-//!
-//! On WASI tokio needs two things: Mio is to be this library, by the README's `[patch.crates-io]`,
-//! and all is to be compiled with `--cfg tokio_unstable`.
+#![doc = include_str!("handover.md")]
 
 use std::fmt;
 use std::io;
@@ -69,34 +49,7 @@ pub async fn connect<S: AsFd>(
 /// Hands a socket of any kind to a runtime that has no type for it, as one of the type that it has:
 /// what `adopt` takes is called a stream and need not be one.
 ///
-/// A runtime waits for all sockets alike, and lets a program make the calls itself. So what `adopt`
-/// returns is what waits, and a [`SocketRef`] is what sends and receives:
-///
-/// ```
-/// use mio::handover::{self, SocketRef};
-/// use mio::net::UdpSocket;
-/// use tokio::io::Interest;
-/// use tokio::net::TcpStream;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> std::io::Result<()> {
-/// let socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
-/// # socket.send_to(b"hello", socket.local_addr()?)?;
-/// let socket = handover::adopted(socket, TcpStream::from_std)?;
-/// let udp = SocketRef::<UdpSocket>::of(&socket);
-/// let mut buf = [0; 1500];
-/// let (length, peer) = socket.async_io(Interest::READABLE, || udp.recv_from(&mut buf)).await?;
-/// socket.async_io(Interest::WRITABLE, || udp.send_to(&buf[..length], peer)).await?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// Of the stream's own methods only those that wait and ask for readiness make sense then: its
-/// `read` would take a datagram for a piece of a stream.
-///
-/// # Errors
-///
-/// Those of `adopt`.
+#[doc = include_str!("adopted.md")]
 pub fn adopted<S>(
     socket: impl Into<OwnedFd>,
     adopt: impl FnOnce(net::TcpStream) -> io::Result<S>,

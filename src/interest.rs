@@ -8,18 +8,7 @@ use crate::ready::Ready;
 
 /// The kinds of readiness that a registration asks for. Never empty.
 ///
-/// Errors and hang-ups are reported with any interest: see [`Event`].
-///
-/// ```
-/// use mio::Interest;
-///
-/// let both = Interest::READABLE | Interest::WRITABLE;
-/// assert!(both.is_readable() && both.is_writable());
-/// assert_eq!(both.remove(Interest::WRITABLE), Some(Interest::READABLE));
-/// assert_eq!(Interest::READABLE.remove(Interest::READABLE), None);
-/// ```
-///
-/// [`Event`]: crate::event::Event
+#[doc = include_str!("interest.md")]
 #[derive(Copy, PartialEq, Eq, Clone, PartialOrd, Ord)]
 pub struct Interest(NonZeroU8);
 

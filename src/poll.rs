@@ -10,43 +10,7 @@ use crate::{Events, Interest, Token, event};
 
 /// Waits for sources to become ready.
 ///
-/// Sources are registered through [`Poll::registry`]; [`Poll::poll`] then sleeps until one of
-/// them is ready, a [`Waker`] is used, or a timeout passes.
-///
-/// ```no_run
-/// use mio::net::UdpSocket;
-/// use mio::{Events, Interest, Poll, Token};
-///
-/// # fn main() -> std::io::Result<()> {
-/// let mut poll = Poll::new()?;
-/// let mut events = Events::with_capacity(128);
-/// let mut socket = UdpSocket::bind("127.0.0.1:0".parse().unwrap())?;
-/// poll.registry().register(&mut socket, Token(0), Interest::READABLE)?;
-/// poll.poll(&mut events, None)?;
-/// for event in &events {
-///     assert_eq!(event.token(), Token(0));
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Edges
-///
-/// An event says that something *changed*. It is not repeated for what a program leaves unread:
-/// read, write or accept until the call answers [`WouldBlock`], and the next change is reported.
-/// Any event may be spurious: the call that it announces may still answer `WouldBlock`.
-///
-/// Registering, and registering anew, report what is ready at that moment, changed or not.
-///
-/// # Hosts
-///
-/// On WASI the host knows no edges, and the library makes them. There it reports a change after a
-/// read that took input, and after a write that was cut short, as well; and what is left unread or
-/// unaccepted is not reported again when more arrives, which epoll does. A program that keeps to
-/// the rule above sees no difference.
-///
-/// [`Waker`]: crate::Waker
-/// [`WouldBlock`]: io::ErrorKind::WouldBlock
+#[doc = include_str!("poll.md")]
 #[derive(Debug)]
 pub struct Poll {
     registry: Registry,

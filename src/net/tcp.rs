@@ -11,28 +11,7 @@ use crate::sys::{Direction::Read, socket};
 
 /// A TCP socket that accepts connections. The program on the [front page](crate) has one.
 ///
-/// ```no_run
-/// use mio::net::TcpListener;
-/// use std::io::ErrorKind;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let listener = TcpListener::bind("127.0.0.1:8080".parse().unwrap())?;
-/// // At each of its events:
-/// loop {
-///     match listener.accept() {
-///         Ok((_stream, peer)) => println!("{peer} was here"),
-///         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-///         Err(error) => return Err(error),
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Hosts
-///
-/// On WASI without feature `wasmedge` only a listener that the host has opened can be had, by
-/// `from_raw_fd`. It accepts, and all else is `Unsupported`.
+#[doc = include_str!("tcp_listener.md")]
 pub struct TcpListener {
     inner: IoSource<socket::TcpListener>,
 }
@@ -83,37 +62,7 @@ tcp_std!(TcpListener);
 
 /// A TCP connection.
 ///
-/// It is read and written through its reference as well, so that it need not be borrowed as a
-/// whole. What is written leaves at once, as far as the system takes it: a short write is normal.
-///
-/// ```no_run
-/// use mio::net::TcpStream;
-/// use mio::{Events, Interest, Poll, Token};
-/// use std::io::{self, Write};
-///
-/// # fn main() -> io::Result<()> {
-/// let mut poll = Poll::new()?;
-/// let mut events = Events::with_capacity(64);
-/// let mut stream = TcpStream::connect("127.0.0.1:8080".parse().unwrap())?;
-/// poll.registry().register(&mut stream, Token(0), Interest::READABLE | Interest::WRITABLE)?;
-///
-/// poll.poll(&mut events, None)?; // The connection is made, or has failed.
-/// if let Some(error) = stream.take_error()? {
-///     return Err(error);
-/// }
-/// stream.write(b"hello")?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Hosts
-///
-/// - WASI: WasmEdge up to 0.17 cannot switch Nagle's algorithm off, so a small write that follows
-///   another may wait 40 ms for the peer's acknowledgement. Write what belongs together by one
-///   call: [`write_vectored`](io::Write::write_vectored) is a single host call. Of more than 1024
-///   slices it takes the first 1024.
-/// - WASI without feature `wasmedge`: only a connection that a preopened listener accepts can be
-///   had. It is read, written and shut down; its addresses, errors and options are `Unsupported`.
+#[doc = include_str!("tcp_stream.md")]
 pub struct TcpStream {
     inner: IoSource<socket::TcpStream>,
 }

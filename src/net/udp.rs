@@ -10,40 +10,7 @@ use crate::sys::socket;
 
 /// A UDP socket, connected to one peer or not.
 ///
-/// ```no_run
-/// use mio::net::UdpSocket;
-/// use std::io::ErrorKind;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let socket = UdpSocket::bind("127.0.0.1:5300".parse().unwrap())?;
-/// let mut buf = [0; 1500];
-/// // At each of its events:
-/// loop {
-///     match socket.recv_from(&mut buf) {
-///         Ok((length, peer)) => drop(socket.send_to(&buf[..length], peer)?),
-///         Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-///         Err(error) => return Err(error),
-///     }
-/// }
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// A call that would have to wait answers [`WouldBlock`](io::ErrorKind::WouldBlock): sending where
-/// the system has no room, receiving where nothing is there. Other errors are the host's, such as
-/// for a datagram that is too long, or for `send` without a peer.
-///
-/// And an error may have waited: a datagram that nobody wanted may come back as an error of a
-/// *later* call, sending or receiving: `ConnectionRefused`, on a connected socket. It concerns that
-/// datagram and not the socket, which goes on working.
-///
-/// # Hosts
-///
-/// On WASI the options of multicast, `ttl` and `only_v6` are `Unsupported`: WasmEdge up to 0.17 has
-/// none of them. Without feature `wasmedge` a socket that the host has opened and connected, taken
-/// over by `from_raw_fd`, can `send`, `recv` and `peek`; all else is `Unsupported`.
+#[doc = include_str!("udp_socket.md")]
 pub struct UdpSocket {
     inner: IoSource<socket::UdpSocket>,
 }

@@ -11,25 +11,7 @@ use crate::sys::{Outcome, uds};
 
 /// A Unix socket that accepts connections.
 ///
-/// The file that names it outlives it, and stands in the way of the next bind: remove it.
-///
-/// ```no_run
-/// use mio::net::UnixListener;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let listener = UnixListener::bind("/tmp/example.sock")?;
-/// // At each of its events, until it would block:
-/// let (_stream, _peer) = listener.accept()?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Hosts
-///
-/// All Unix sockets, on WASI: WasmEdge has them where it is started with `--allow-af-unix`, and
-/// the library with feature `wasmedge`; else they are `Unsupported`, with an error that says so.
-/// Paths are the *host's*: a guest's folders and preopens do not matter, and to remove the file a
-/// guest needs a preopened folder that has it.
+#[doc = include_str!("unix_listener.md")]
 pub struct UnixListener {
     inner: IoSource<uds::UnixListener>,
 }
@@ -66,18 +48,7 @@ socket!(UnixListener, uds::UnixListener, SocketAddr);
 
 /// A connection between Unix sockets.
 ///
-/// It is read and written through its reference as well. Hosts differ as with [`UnixListener`].
-///
-/// ```no_run
-/// use mio::net::UnixStream;
-/// use std::io::Write;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let mut stream = UnixStream::connect("/tmp/example.sock")?;
-/// stream.write(b"hello")?;
-/// # Ok(())
-/// # }
-/// ```
+#[doc = include_str!("unix_stream.md")]
 pub struct UnixStream {
     inner: IoSource<uds::UnixStream>,
 }
@@ -122,25 +93,7 @@ writes!(UnixStream, &UnixStream);
 
 /// A Unix socket that sends and receives datagrams. Hosts differ as with [`UnixListener`].
 ///
-/// ```no_run
-/// use mio::net::UnixDatagram;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let server = UnixDatagram::bind("/tmp/example.sock")?;
-/// let client = UnixDatagram::unbound()?;
-/// client.send_to(b"hello", "/tmp/example.sock")?;
-///
-/// let mut buf = [0; 64];
-/// let (length, _sender) = server.recv_from(&mut buf)?;
-/// assert_eq!(&buf[..length], b"hello");
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// A call that would have to wait answers [`WouldBlock`](io::ErrorKind::WouldBlock): sending where
-/// the receiver has no room, receiving where nothing is there. Other errors are the host's.
+#[doc = include_str!("unix_datagram.md")]
 pub struct UnixDatagram {
     inner: IoSource<uds::UnixDatagram>,
 }

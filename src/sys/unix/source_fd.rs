@@ -8,30 +8,7 @@ use crate::{Interest, Registry, Token, event};
 
 /// Watches a descriptor that this library has no type for.
 ///
-/// Anything that epoll takes will do: a terminal, a `timerfd`, an `inotify`, another library's
-/// socket. The descriptor must be non-blocking for the events to be of use, and stays its owner's:
-/// nothing is closed here.
-///
-/// The `SourceFd` itself is no more than a name and may be made anew for every call. So it cannot
-/// remember its registration: deregister it before the descriptor closes, if a duplicate of it may
-/// still be open elsewhere.
-///
-/// ```
-/// use mio::unix::SourceFd;
-/// use mio::{Interest, Poll, Token};
-/// use std::os::fd::AsRawFd;
-/// use std::os::unix::net::UnixDatagram;
-///
-/// # fn main() -> std::io::Result<()> {
-/// let poll = Poll::new()?;
-/// let socket = UnixDatagram::unbound()?;
-/// socket.set_nonblocking(true)?;
-///
-/// let mut source = SourceFd(&socket.as_raw_fd());
-/// poll.registry().register(&mut source, Token(3), Interest::READABLE)?;
-/// # Ok(())
-/// # }
-/// ```
+#[doc = include_str!("source_fd.md")]
 #[derive(Debug)]
 pub struct SourceFd<'a>(
     /// The descriptor to watch.

@@ -1,23 +1,6 @@
 //! The list for the host: one array in the host's own format, in three stretches.
 //!
-//! ```text
-//! [ first | hot ......... | seen ................ | unseen ............ ]
-//!         1             hot                    unseen                 len
-//! ```
-//!
-//! *Hot* rows are of sources that were active lately; the others are *cold*. Of those, *seen* ones
-//! were shown to the host in this sweep and *unseen* ones were not yet. A call hands over a prefix:
-//! the hot rows and as many cold ones as the [`schedule`](super::schedule) says, which
-//! [`Rows::show`] swaps to the front of the seen from the front of the unseen. When no unseen row
-//! is left, all are unseen again. Row 0 is kept for what ends a wait by itself (a clock, or the
-//! spare socket), so that the list with and without it are two slices of one array.
-//!
-//! A row that is armed is hot. It cools down when it has not been armed again for an epoch, which
-//! is as long as it takes to hand over [`EPOCH`] hot rows, and the active sources to fire [`FIRES`]
-//! times each. Nothing is searched: a wait looks at one hot row in [`GLANCE`]. To come, go, cool
-//! down or be shown takes a row at most three moves of others, which stay in their stretches; so
-//! whatever comes and goes, an unseen row is shown before this sweep ends, and any cold row before
-//! the next.
+#![doc = include_str!("rows.md")]
 
 use wasi::{Fd, Subscription};
 

@@ -1,36 +1,7 @@
 //! Which rows a call hands over: the cost of idle connections on a host whose every call is
 //! O(rows).
 //!
-//! WasmEdge (0.14 to 0.17) makes a system call for each row of each `poll_oneoff`, and one more for
-//! each row that was in the last call and is not in this one. So a wait hands over the hot rows and
-//! a slice of the cold ones (`rows.rs` keeps them apart), and everything only when that is worth
-//! its price. Time is what is traded: that of the host against the lateness of a cold row's event.
-//!
-//! - *Few cold rows* (no more than the hot ones): everything is handed over, in one call, as if
-//!   there were no schedule; the clock is not looked at.
-//! - *A busy loop*: hot rows with the spare socket, which ends the call at once. One part in
-//!   [`SHARE`] of the loop's time goes into looks at cold rows in turn, as credit that grows with
-//!   time. The same holds for waits with a timeout of zero; but after one that found nothing, time
-//!   counts [`VAIN`] times.
-//! - *A loop whose hot rows are slow* (they were not ready at once): hot rows with a clock, for
-//!   [`NAP`]; then in turn a slice of [`SLICE`] cold ones as well, so that looks take a quarter of
-//!   the time. When as much time has passed as it costs to hand over everything, that is done: so a
-//!   wait costs at most twice what the better choice would have cost (ski rental).
-//! - *An idle loop*: a wait that came to hand over everything is followed by another that does so
-//!   at once, since rows that stay are cheap. The first that ends soon leads back to the hot rows.
-//!
-//! # Bounds
-//!
-//! With N rows in the table, a row that is ready is handed over, and so reported,
-//!
-//! - after at most T = (2 N + [`LOOK`] + 1) · [`ROW`] · [`SHARE`] and the wait that is then under
-//!   way (0.32 ms for each row: two sweeps; mostly it is less than half of that), or
-//! - after at most B = T / [`WAIT`] waits, if time stands still;
-//!
-//! whatever the others do, for credit grows in each wait and a look takes it all, and `rows.rs`
-//! shows each row in every second sweep at the latest. Where `Events` has less room than the host's
-//! answer has events, B is multiplied by the waits that an answer fills. A timeout is never cut
-//! short, and exceeded by one call at most: each nap and slice is bounded by what is left of it.
+#![doc = include_str!("schedule.md")]
 
 use super::rows::Rows;
 

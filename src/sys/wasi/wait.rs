@@ -1,28 +1,6 @@
 //! One wait: from the table to the user's events, over a host that says less than it knows.
 //!
-//! A wait asks the host once, in the good case. The rest of this file is what a real host makes
-//! necessary; each reaction is chosen so that no event is lost and nothing spins. The numbers are
-//! WasmEdge's (0.14 to 0.17 alike):
-//!
-//! - *More is ready than the output holds*: the host's answer is kept, and the next waits deliver
-//!   it in its order before the host is asked again. Nobody starves, whatever the capacity.
-//! - *A wake is pending*: the host is asked without sleeping and the wake is added behind what is
-//!   ready. Where there was no room for it, it goes first the next time, and last after that.
-//! - *Interrupted* (27 for every row, after a stop and continue of the host's process): the host
-//!   has kept half of its state, so the same list is handed over again at once, unchanged but for
-//!   the clock. The answer has 20 for rows that are still watched, which means nothing.
-//! - *No such row* (44): the host's poller lost its state, as an empty list by somebody else makes
-//!   it. A call with nothing but a clock heals it; then the list is handed over again.
-//! - *An event of no row in the list*: it means nothing. Where there is no other, the host is asked
-//!   again. More events than the host has written are such events, too.
-//! - *An error of one row*: an event with `ERROR` for its source. The other events stand.
-//! - *Nothing at all*, at once: some source has a condition that matches no row, and would end
-//!   every wait like this. First writers without a reader are parked, then readers of datagrams are
-//!   told to look, and everybody if that was not it and the host insists: see
-//!   [`Table::park_writers`] and [`Table::report_silent`].
-//!
-//! Parked rows come back after [`PAUSE`], so that a persistent condition costs two calls in each.
-//! Apart from its [`Host`] all of this is pure, and a simulated host can test it.
+#![doc = include_str!("wait.md")]
 
 use std::io;
 use std::time::Duration;
