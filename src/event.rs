@@ -1,6 +1,7 @@
 //! `Event`, `Events`, and the trait that makes a thing registrable.
 
-use std::{fmt, io};
+use std::fmt;
+use std::io::Result;
 
 use crate::ready::Ready;
 use crate::sys::{HostEvent, RawEvent};
@@ -27,64 +28,40 @@ impl Event {
     pub fn token(&self) -> Token {
         self.raw.token()
     }
+}
 
+macro_rules! questions {
+    ($($(#[$doc:meta])* $question:ident = $ready:ident;)*) => {
+        impl Event {$(
+            $(#[$doc])*
+            #[inline]
+            #[must_use]
+            pub fn $question(&self) -> bool {
+                self.is(Ready::$ready)
+            }
+        )*}
+    };
+}
+
+questions! {
     /// Something can be read, received or accepted; or the call will tell an error or an end.
-    #[inline]
-    #[must_use]
-    pub fn is_readable(&self) -> bool {
-        self.is(Ready::READABLE)
-    }
-
+    is_readable = READABLE;
     /// Something can be written or sent; or a connect has ended, well or not.
-    #[inline]
-    #[must_use]
-    pub fn is_writable(&self) -> bool {
-        self.is(Ready::WRITABLE)
-    }
-
+    is_writable = WRITABLE;
     /// The source has an error. `take_error` or the next I/O call tells which.
-    #[inline]
-    #[must_use]
-    pub fn is_error(&self) -> bool {
-        self.is(Ready::ERROR)
-    }
-
+    is_error = ERROR;
     /// No more will come once what is there has been read.
     ///
     /// A hint: not every host reports it, and none in every case. Reading `Ok(0)` is certain.
-    #[inline]
-    #[must_use]
-    pub fn is_read_closed(&self) -> bool {
-        self.is(Ready::READ_CLOSED)
-    }
-
+    is_read_closed = READ_CLOSED;
     /// Nothing more can be written. A hint as [`Event::is_read_closed`] is.
-    #[inline]
-    #[must_use]
-    pub fn is_write_closed(&self) -> bool {
-        self.is(Ready::WRITE_CLOSED)
-    }
-
+    is_write_closed = WRITE_CLOSED;
     /// Urgent data is there: see [`Interest::PRIORITY`].
-    #[inline]
-    #[must_use]
-    pub fn is_priority(&self) -> bool {
-        self.is(Ready::PRIORITY)
-    }
-
+    is_priority = PRIORITY;
     /// An asynchronous I/O request has ended. Only FreeBSD's queue reports it.
-    #[inline]
-    #[must_use]
-    pub fn is_aio(&self) -> bool {
-        self.is(Ready::AIO)
-    }
-
+    is_aio = AIO;
     /// A list of asynchronous I/O requests has ended. Only FreeBSD's queue reports it.
-    #[inline]
-    #[must_use]
-    pub fn is_lio(&self) -> bool {
-        self.is(Ready::LIO)
-    }
+    is_lio = LIO;
 }
 
 impl fmt::Debug for Event {
@@ -184,35 +161,25 @@ impl<'a> Iterator for Iter<'a> {
 #[doc = include_str!("source.md")]
 pub trait Source {
     /// Starts to watch the source: see [`Registry::register`] for the errors.
-    fn register(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()>;
+    fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> Result<()>;
 
     /// Changes token and interests: see [`Registry::reregister`] for the errors.
-    fn reregister(
-        &mut self,
-        registry: &Registry,
-        token: Token,
-        interests: Interest,
-    ) -> io::Result<()>;
+    fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> Result<()>;
 
     /// Ends the watching: see [`Registry::deregister`] for the errors.
-    fn deregister(&mut self, registry: &Registry) -> io::Result<()>;
+    fn deregister(&mut self, registry: &Registry) -> Result<()>;
 }
 
 impl<T: Source + ?Sized> Source for Box<T> {
-    fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+    fn register(&mut self, r: &Registry, t: Token, i: Interest) -> Result<()> {
         (**self).register(r, t, i)
     }
 
-    fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
+    fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> Result<()> {
         (**self).reregister(r, t, i)
     }
 
-    fn deregister(&mut self, r: &Registry) -> io::Result<()> {
+    fn deregister(&mut self, r: &Registry) -> Result<()> {
         (**self).deregister(r)
     }
 }

@@ -44,41 +44,31 @@ impl Interest {
     pub fn remove(self, other: Interest) -> Option<Interest> {
         NonZeroU8::new(self.0.get() & !other.0.get()).map(Interest)
     }
+}
 
-    #[inline]
-    const fn has(self, ready: Ready) -> bool {
-        Ready(self.0.get()).contains(ready)
-    }
+macro_rules! questions {
+    ($($(#[$doc:meta])* $question:ident = $ready:ident;)*) => {
+        impl Interest {$(
+            $(#[$doc])*
+            #[must_use]
+            pub const fn $question(self) -> bool {
+                Ready(self.0.get()).contains(Ready::$ready)
+            }
+        )*}
+    };
+}
 
+questions! {
     /// Whether [`Interest::READABLE`] is in it.
-    #[must_use]
-    pub const fn is_readable(self) -> bool {
-        self.has(Ready::READABLE)
-    }
-
+    is_readable = READABLE;
     /// Whether [`Interest::WRITABLE`] is in it.
-    #[must_use]
-    pub const fn is_writable(self) -> bool {
-        self.has(Ready::WRITABLE)
-    }
-
+    is_writable = WRITABLE;
     /// Whether completions of asynchronous I/O are in it, which only FreeBSD's queue reports.
-    #[must_use]
-    pub const fn is_aio(self) -> bool {
-        self.has(Ready::AIO)
-    }
-
+    is_aio = AIO;
     /// Whether completions of `lio_listio` are in it, which only FreeBSD's queue reports.
-    #[must_use]
-    pub const fn is_lio(self) -> bool {
-        self.has(Ready::LIO)
-    }
-
+    is_lio = LIO;
     /// Whether [`Interest::PRIORITY`] is in it.
-    #[must_use]
-    pub const fn is_priority(self) -> bool {
-        self.has(Ready::PRIORITY)
-    }
+    is_priority = PRIORITY;
 }
 
 impl BitOr for Interest {

@@ -6,8 +6,6 @@
 
 #[cfg(any(feature = "net", all(unix, feature = "os-ext")))]
 #[macro_use]
-mod forward;
-#[cfg(any(feature = "net", all(unix, feature = "os-ext")))]
 mod io_source;
 
 mod error;

@@ -5,22 +5,39 @@
 use std::mem::ManuallyDrop;
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
 
+/// Methods that the host's socket has by the same names. Behind `=` stand the direction and the
+/// rule of those that have to do with readiness.
+macro_rules! methods {
+    ($name:ident: $($(#[$attribute:meta])* $method:ident($($argument:ident: $type:ty),*)
+        -> $answer:ty $(= $direction:ident, $rule:expr)?;)*) => {
+        impl $name {$(
+            $(#[$attribute])*
+            #[inline]
+            pub fn $method(&self, $($argument: $type),*) -> std::io::Result<$answer> {
+                call!(self, $method($($argument),*) $(, $direction, $rule)?)
+            }
+        )*}
+    };
+}
+
+macro_rules! call {
+    ($socket:ident, $method:ident $arguments:tt) => {
+        $socket.inner.inner().$method $arguments
+    };
+    ($socket:ident, $method:ident $arguments:tt, $direction:ident, $rule:expr) => {
+        $socket.inner.io($crate::sys::Direction::$direction, $rule, |s| s.$method $arguments)
+    };
+}
+
 /// What every socket has.
 macro_rules! socket {
     ($name:ident, $socket:ty, $address:ty) => {
         forward!($name, $socket);
-        impl $name {
+        methods! { $name:
             /// The address of this end: what the socket is bound to.
-            pub fn local_addr(&self) -> std::io::Result<$address> {
-                self.inner.inner().local_addr()
-            }
-
+            local_addr() -> $address;
             /// Takes the error that waits in the socket, if there is one (`SO_ERROR`).
-            pub fn take_error(&self) -> std::io::Result<Option<std::io::Error>> {
-                let rule = super::outcome::error_taken;
-                self.inner
-                    .io(crate::sys::Direction::Read, rule, |s| s.take_error())
-            }
+            take_error() -> Option<std::io::Error> = Read, super::outcome::error_taken;
         }
     };
 }
@@ -28,16 +45,12 @@ macro_rules! socket {
 /// What a socket has that can be connected.
 macro_rules! connected {
     ($name:ident, $address:ty) => {
-        impl $name {
+        methods! { $name:
             /// The address of the other end.
             ///
             /// It fails with [`NotConnected`](std::io::ErrorKind::NotConnected) while there is no
             /// connection yet, and when it has failed or was reset.
-            pub fn peer_addr(&self) -> std::io::Result<$address> {
-                let rule = super::outcome::peer_asked;
-                self.inner
-                    .io(crate::sys::Direction::Write, rule, |s| s.peer_addr())
-            }
+            peer_addr() -> $address = Write, super::outcome::peer_asked;
         }
         try_io!($name);
     };
@@ -46,17 +59,12 @@ macro_rules! connected {
 /// What a socket has whose directions end one by one.
 macro_rules! shutdown {
     ($name:ident) => {
-        impl $name {
+        methods! { $name:
             /// Closes one direction, or both, while the socket stays open.
             ///
             /// A stream's peer reads all that was written, and then the end. It fails with
             /// [`NotConnected`](std::io::ErrorKind::NotConnected) where there is no connection.
-            pub fn shutdown(&self, how: std::net::Shutdown) -> std::io::Result<()> {
-                use $crate::sys::{Direction, Outcome};
-                // What was known of reading may hold no longer.
-                let rule = |_: &_| Outcome::Moved;
-                self.inner.io(Direction::Read, rule, |s| s.shutdown(how))
-            }
+            shutdown(how: std::net::Shutdown) -> () = Read, super::outcome::shut;
         }
     };
 }
@@ -64,58 +72,49 @@ macro_rules! shutdown {
 /// What a socket has that keeps what it sends and receives in memory.
 macro_rules! buffers {
     ($name:ident) => {
-        const _: () = {
-            use std::io;
-            use $crate::{net::forward::int, sys::socket};
-
-            impl $name {
-                /// Asks for room for so many bytes that are not sent yet (`SO_SNDBUF`).
-                ///
-                /// The system may give more or less: Linux, also below WasmEdge, gives twice as
-                /// much, for its own needs. Mio has no such call.
-                pub fn set_send_buffer_size(&self, bytes: usize) -> io::Result<()> {
-                    socket::set_option(self.inner.inner(), socket::SEND_BUFFER, [int(bytes)])
-                }
-
-                /// The room for bytes that are not sent yet.
-                pub fn send_buffer_size(&self) -> io::Result<usize> {
-                    let size = socket::option(self.inner.inner(), socket::SEND_BUFFER);
-                    size.map(|[size]| size as usize)
-                }
-
-                /// Asks for room for so many bytes that are not received yet (`SO_RCVBUF`), and
-                /// gets more or less of it, as with `SO_SNDBUF`.
-                pub fn set_recv_buffer_size(&self, bytes: usize) -> io::Result<()> {
-                    socket::set_option(self.inner.inner(), socket::RECEIVE_BUFFER, [int(bytes)])
-                }
-
-                /// The room for bytes that are not received yet.
-                pub fn recv_buffer_size(&self) -> io::Result<usize> {
-                    let size = socket::option(self.inner.inner(), socket::RECEIVE_BUFFER);
-                    size.map(|[size]| size as usize)
-                }
+        buffers! { $name:
+            /// Asks for room for so many bytes that are not sent yet (`SO_SNDBUF`).
+            ///
+            /// The system may give more or less: Linux, also below WasmEdge, gives twice as much,
+            /// for its own needs. Mio has no such call.
+            set_send_buffer_size,
+            /// The room for bytes that are not sent yet.
+            send_buffer_size = SEND_BUFFER;
+            /// Asks for room for so many bytes that are not received yet (`SO_RCVBUF`), and gets
+            /// more or less of it, as with `SO_SNDBUF`.
+            set_recv_buffer_size,
+            /// The room for bytes that are not received yet.
+            recv_buffer_size = RECEIVE_BUFFER;
+        }
+    };
+    ($name:ident: $($(#[$set_doc:meta])* $set:ident, $(#[$doc:meta])* $get:ident = $option:ident;)*)
+    => {
+        impl $name {$(
+            $(#[$set_doc])*
+            pub fn $set(&self, bytes: usize) -> std::io::Result<()> {
+                let bytes = $crate::net::forward::int(bytes);
+                socket::set_option(self.inner.inner(), socket::$option, [bytes])
             }
-        };
+            $(#[$doc])*
+            pub fn $get(&self) -> std::io::Result<usize> {
+                socket::option(self.inner.inner(), socket::$option).map(|[size]| size as usize)
+            }
+        )*}
     };
 }
 
 /// What a socket of the Internet has.
 macro_rules! ttl {
     ($name:ident) => {
-        impl $name {
+        methods! { $name:
             /// Sets how many routers a packet of this socket may pass (`IP_TTL`): 1 to 255.
             ///
             /// # Hosts
             ///
             /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
-            pub fn set_ttl(&self, ttl: u32) -> std::io::Result<()> {
-                self.inner.inner().set_ttl(ttl)
-            }
-
+            set_ttl(ttl: u32) -> ();
             /// How many routers a packet of this socket may pass. Hosts as when it is set.
-            pub fn ttl(&self) -> std::io::Result<u32> {
-                self.inner.inner().ttl()
-            }
+            ttl() -> u32;
         }
     };
 }
@@ -162,48 +161,50 @@ pub(super) fn int(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 
+/// The conversions from and to std's type of the same name.
 #[cfg(any(unix, target_env = "p2"))]
-#[macro_use]
-mod host {
-    macro_rules! tcp_std {
-        ($name:ident) => {
-            std_socket!($name, std::net::$name);
-        };
-    }
+macro_rules! std_type {
+    (net $name:ident) => {
+        std_socket!($name, std::net::$name);
+    };
+    (unix $name:ident) => {
+        std_socket!($name, std::os::unix::net::$name);
+    };
 }
 
+/// The conversions from and to std's type of the same name, which Unix sockets do not have there.
 #[cfg(target_env = "p1")]
-#[macro_use]
-mod host {
-    macro_rules! tcp_std {
-        ($name:ident) => {
-            into_std!($name, std::net::$name);
-            #[allow(unsafe_code)]
-            impl $name {
-                /// Takes over a socket, which must be non-blocking already: std's, or that of any
-                /// type that gives its descriptor away.
-                ///
-                /// # Panics
-                ///
-                /// Where the descriptor is -1: a bare number is a `IntoRawFd` too.
-                ///
-                /// # Hosts
-                ///
-                /// On Unix it takes std's type alone.
-                pub fn from_std<S: std::os::fd::IntoRawFd>(socket: S) -> $name {
-                    // SAFETY: a socket gives away a descriptor that is open and its own. The bound
-                    // is mio_wasi 0.8's and lets a bare number pass too: for that the caller
-                    // vouches.
-                    unsafe { std::os::fd::FromRawFd::from_raw_fd(socket.into_raw_fd()) }
-                }
+macro_rules! std_type {
+    (unix $name:ident) => {};
+    (net UdpSocket) => {
+        std_socket!(UdpSocket, std::net::UdpSocket);
+    };
+    (net $name:ident) => {
+        into_std!($name, std::net::$name);
+        #[allow(unsafe_code)]
+        impl $name {
+            /// Takes over a socket, which must be non-blocking already: std's, or that of any
+            /// type that gives its descriptor away.
+            ///
+            /// # Panics
+            ///
+            /// Where the descriptor is -1: a bare number is a `IntoRawFd` too.
+            ///
+            /// # Hosts
+            ///
+            /// On Unix it takes std's type alone.
+            pub fn from_std<S: std::os::fd::IntoRawFd>(socket: S) -> $name {
+                // SAFETY: a socket gives away a descriptor that is open and its own. The bound is
+                // mio_wasi 0.8's and lets a bare number pass too: for that the caller vouches.
+                unsafe { std::os::fd::FromRawFd::from_raw_fd(socket.into_raw_fd()) }
             }
-            #[cfg(feature = "wasmedge")]
-            impl From<wasmedge_wasi_socket::$name> for $name {
-                /// Takes over a socket, which must be non-blocking already.
-                fn from(socket: wasmedge_wasi_socket::$name) -> $name {
-                    $name::from_std(socket)
-                }
+        }
+        #[cfg(feature = "wasmedge")]
+        impl From<wasmedge_wasi_socket::$name> for $name {
+            /// Takes over a socket, which must be non-blocking already.
+            fn from(socket: wasmedge_wasi_socket::$name) -> $name {
+                $name::from_std(socket)
             }
-        };
-    }
+        }
+    };
 }

@@ -47,6 +47,11 @@ pub(super) fn peer_asked<R>(result: &io::Result<R>) -> Outcome {
     }
 }
 
+/// Ending a direction: what was known of reading may hold no longer.
+pub(super) fn shut<R>(_: &io::Result<R>) -> Outcome {
+    Outcome::Moved
+}
+
 /// An error that waited in the socket's queue and is gone now that it was told. Others (a full
 /// descriptor table, no memory) would be told again at once.
 fn is_pending(error: &io::Error) -> bool {

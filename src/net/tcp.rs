@@ -58,7 +58,7 @@ impl TcpListener {
 
 socket!(TcpListener, socket::TcpListener, SocketAddr);
 ttl!(TcpListener);
-tcp_std!(TcpListener);
+std_type!(net TcpListener);
 
 /// A TCP connection.
 ///
@@ -85,24 +85,6 @@ impl TcpStream {
         socket::tcp_connect(address).map(TcpStream::over)
     }
 
-    /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
-    ///
-    /// With it off, a small write does not wait for the acknowledgement of the one before.
-    ///
-    /// # Hosts
-    ///
-    /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
-    /// programs set it as a matter of course, and without it they are slower and never wrong.
-    /// See [`TcpStream`] for what helps.
-    pub fn set_nodelay(&self, nodelay: bool) -> io::Result<()> {
-        self.inner.inner().set_nodelay(nodelay)
-    }
-
-    /// Whether Nagle's algorithm is off. On WASI always `false`, which is the truth.
-    pub fn nodelay(&self) -> io::Result<bool> {
-        self.inner.inner().nodelay()
-    }
-
     /// Sets what closing does with bytes that are not sent yet (`SO_LINGER`).
     ///
     /// With `None`, as at first, closing returns at once and the system goes on sending. With a
@@ -119,15 +101,26 @@ impl TcpStream {
         let [on, seconds] = socket::option(self.inner.inner(), socket::LINGER)?;
         Ok((on != 0).then(|| Duration::from_secs(seconds as u64)))
     }
+}
 
+methods! { TcpStream:
+    /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
+    ///
+    /// With it off, a small write does not wait for the acknowledgement of the one before.
+    ///
+    /// # Hosts
+    ///
+    /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
+    /// programs set it as a matter of course, and without it they are slower and never wrong.
+    /// See [`TcpStream`] for what helps.
+    set_nodelay(nodelay: bool) -> ();
+    /// Whether Nagle's algorithm is off. On WASI always `false`, which is the truth.
+    nodelay() -> bool;
     /// Reads without taking: the next read gives the same bytes again.
     ///
     /// `Ok(0)` is the end of the stream, or a `buf` without room. Where nothing is there it fails
     /// with [`WouldBlock`](io::ErrorKind::WouldBlock).
-    #[inline]
-    pub fn peek(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, peeked, |s| s.peek(buf))
-    }
+    peek(buf: &mut [u8]) -> usize = Read, peeked;
 }
 
 socket!(TcpStream, socket::TcpStream, SocketAddr);
@@ -137,4 +130,4 @@ ttl!(TcpStream);
 buffers!(TcpStream);
 reads!(TcpStream, &TcpStream);
 writes!(TcpStream, &TcpStream);
-tcp_std!(TcpStream);
+std_type!(net TcpStream);

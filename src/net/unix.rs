@@ -45,6 +45,7 @@ impl UnixListener {
 }
 
 socket!(UnixListener, uds::UnixListener, SocketAddr);
+std_type!(unix UnixListener);
 
 /// A connection between Unix sockets.
 ///
@@ -90,6 +91,7 @@ connected!(UnixStream, SocketAddr);
 shutdown!(UnixStream);
 reads!(UnixStream, &UnixStream);
 writes!(UnixStream, &UnixStream);
+std_type!(unix UnixStream);
 
 /// A Unix socket that sends and receives datagrams. Hosts differ as with [`UnixListener`].
 ///
@@ -127,18 +129,6 @@ impl UnixDatagram {
         Ok((UnixDatagram::over(one), UnixDatagram::over(other)))
     }
 
-    /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
-    #[inline]
-    pub fn recv_from(&self, buf: &mut [u8]) -> io::Result<(usize, SocketAddr)> {
-        self.inner.io(Read, item, |s| s.recv_from(buf))
-    }
-
-    /// Receives a datagram. What does not fit into `buf` is lost.
-    #[inline]
-    pub fn recv(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.inner.io(Read, item, |s| s.recv(buf))
-    }
-
     /// Sends a datagram to the socket at `path`.
     ///
     /// After `WouldBlock` no event tells when the receiver has room again, since the socket itself
@@ -149,17 +139,21 @@ impl UnixDatagram {
         self.inner
             .io(Write, sent_elsewhere, |s| s.send_to(buf, path))
     }
+}
 
+methods! { UnixDatagram:
+    /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
+    recv_from(buf: &mut [u8]) -> (usize, SocketAddr) = Read, item;
+    /// Receives a datagram. What does not fit into `buf` is lost.
+    recv(buf: &mut [u8]) -> usize = Read, item;
     /// Sends a datagram to the connected peer.
-    #[inline]
-    pub fn send(&self, buf: &[u8]) -> io::Result<usize> {
-        self.inner.io(Write, sent, |s| s.send(buf))
-    }
+    send(buf: &[u8]) -> usize = Write, sent;
 }
 
 socket!(UnixDatagram, uds::UnixDatagram, SocketAddr);
 connected!(UnixDatagram, SocketAddr);
 shutdown!(UnixDatagram);
+std_type!(unix UnixDatagram);
 
 /// The rule for sending to a socket by its name: it would block for want of room over there. This
 /// one is writable all the while.
@@ -169,11 +163,3 @@ fn sent_elsewhere<R>(result: &io::Result<R>) -> Outcome {
         outcome => outcome,
     }
 }
-
-#[cfg(unix)]
-const _: () = {
-    use std::os::unix::net;
-    std_socket!(UnixListener, net::UnixListener);
-    std_socket!(UnixStream, net::UnixStream);
-    std_socket!(UnixDatagram, net::UnixDatagram);
-};

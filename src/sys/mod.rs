@@ -29,16 +29,12 @@ compile_error!(
     "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux and Android; see the README's table of hosts"
 );
 
-#[cfg(feature = "net")]
-pub(crate) use imp::socket;
-#[cfg(all(feature = "net", not(target_env = "p2")))]
-pub(crate) use imp::uds;
-#[cfg(all(unix, feature = "os-ext"))]
-pub(crate) use imp::{pipe, source_fd};
+// The sockets, and what else the host has.
+pub(crate) use imp::*;
 
 pub(crate) type HostSelector = imp::Selector;
 pub(crate) type HostEvent = <HostSelector as Selector>::Event;
-pub(crate) type HostWaker = imp::Waker;
+pub(crate) type HostWaker = Waker;
 
 /// The queue of a new poller. Without `os-poll` the types exist, and this is why there is none.
 pub(crate) fn selector() -> io::Result<HostSelector> {

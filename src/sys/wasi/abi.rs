@@ -7,16 +7,13 @@
 
 use std::io;
 use std::mem::offset_of;
-#[cfg(not(feature = "net"))]
-use std::os::fd::OwnedFd;
 
 use wasi::{Errno, Event, EventFdReadwrite, Fd, Subscription, SubscriptionClock, SubscriptionU};
 
 use crate::error::{ErrorKind, error};
 
-#[cfg(feature = "net")]
+#[cfg_attr(not(feature = "net"), path = "abi/none.rs")]
 pub(super) mod sock;
-#[cfg(feature = "net")]
 pub(super) use sock::spare;
 
 /// Whether a read that came up short has told the host, too, that nothing is left.
@@ -76,10 +73,4 @@ pub(super) fn pollable(fd: Fd) -> io::Result<()> {
             Err(error(ErrorKind::InvalidInput, what, advice))
         }
     }
-}
-
-/// No sockets, and nothing that a wait without sleep could be for.
-#[cfg(not(feature = "net"))]
-pub(super) fn spare() -> Option<OwnedFd> {
-    None
 }

@@ -14,19 +14,14 @@
 //! A guest has one thread: the lock below is never contended, and nobody can wake a wait that
 //! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
 
-#[cfg(target_env = "p1")]
-mod abi;
 // A component has no `poll_oneoff`, and the C library's sockets.
-#[cfg(not(target_env = "p1"))]
-#[path = "component.rs"]
+#[cfg_attr(not(target_env = "p1"), path = "component.rs")]
 mod abi;
 mod row;
 mod rows;
 mod schedule;
-#[cfg(all(feature = "net", target_env = "p1"))]
-pub(crate) mod socket;
-#[cfg(all(feature = "net", not(target_env = "p1")))]
-#[path = "streams.rs"]
+#[cfg(feature = "net")]
+#[cfg_attr(not(target_env = "p1"), path = "streams.rs")]
 pub(crate) mod socket;
 mod table;
 #[cfg(all(feature = "net", target_env = "p1"))]

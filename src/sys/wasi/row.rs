@@ -23,8 +23,9 @@ pub(super) struct Key {
 }
 
 /// What a source is, as far as it matters how it is watched.
-#[derive(Copy, Clone, Debug, PartialEq, Eq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Role {
+    #[default]
     Stream,
     /// Few, and what waits for one is a person: its row is always hot.
     Listener,
@@ -63,25 +64,15 @@ impl Key {
 impl Direction {
     /// The direction of the row that carries this number.
     pub(super) fn of_row(userdata: u64) -> Direction {
-        if userdata & 1 == Direction::Read as u64 {
-            Direction::Read
-        } else {
-            Direction::Write
-        }
+        [Direction::Read, Direction::Write][userdata as usize & 1]
     }
 
     pub(super) fn other(self) -> Direction {
-        match self {
-            Direction::Read => Direction::Write,
-            Direction::Write => Direction::Read,
-        }
+        [Direction::Write, Direction::Read][self as usize]
     }
 
     pub(super) fn ready(self) -> Ready {
-        match self {
-            Direction::Read => Ready::READABLE,
-            Direction::Write => Ready::WRITABLE,
-        }
+        [Ready::READABLE, Ready::WRITABLE][self as usize]
     }
 }
 
@@ -110,19 +101,11 @@ impl First {
     }
 }
 
-/// A source's row in one direction.
+/// A source's row in one direction. Both kinds have the same structure.
 pub(super) fn row(userdata: u64, file_descriptor: Fd, direction: Direction) -> Subscription {
-    let fd = SubscriptionFdReadwrite { file_descriptor };
-    match direction {
-        Direction::Read => {
-            subscription(userdata, EVENTTYPE_FD_READ, SubscriptionUU { fd_read: fd })
-        }
-        Direction::Write => subscription(
-            userdata,
-            EVENTTYPE_FD_WRITE,
-            SubscriptionUU { fd_write: fd },
-        ),
-    }
+    let kind = [EVENTTYPE_FD_READ, EVENTTYPE_FD_WRITE][direction as usize];
+    let fd_read = SubscriptionFdReadwrite { file_descriptor };
+    subscription(userdata, kind, SubscriptionUU { fd_read })
 }
 
 fn subscription(userdata: u64, kind: Eventtype, u: SubscriptionUU) -> Subscription {

@@ -26,6 +26,7 @@ const GLANCE: usize = 4;
 /// With fewer cold rows than a clock and two looks at the time cost, all are handed over.
 const FEW: usize = 24;
 
+#[derive(Default)]
 pub(super) struct Rows {
     list: Vec<Subscription>,
     /// By slot and direction.
@@ -64,17 +65,11 @@ impl Rows {
     pub(super) fn new() -> Rows {
         Rows {
             list: vec![First::Clock(0).row()],
-            places: Vec::new(),
             hot: 1,
             unseen: 1,
             handed: 1,
-            fired: Vec::new(),
-            writers: 0,
             glance: 1,
-            epoch: 0,
-            shown: 0,
-            armed: 0,
-            active: 0,
+            ..Rows::default()
         }
     }
 
@@ -87,13 +82,7 @@ impl Rows {
             fired: false,
             always,
         };
-        match self.places.get_mut(slot as usize) {
-            Some(places) => *places = [place; 2],
-            None => {
-                make_room(&mut self.places);
-                self.places.push([place; 2]);
-            }
-        }
+        put(&mut self.places, slot as usize, [place; 2]);
     }
 
     /// Where a row stands in the list, or why it does not.
@@ -158,8 +147,7 @@ impl Rows {
 
     fn push(&mut self, row: Subscription) {
         let end = self.list.len();
-        make_room(&mut self.list);
-        self.list.push(row);
+        put(&mut self.list, end, row);
         self.shift(self.unseen, end);
         self.shift(self.hot, self.unseen);
         self.put(self.hot, row);
@@ -312,9 +300,15 @@ impl Rows {
     }
 }
 
-/// Makes room for one more. A quarter at a time, since memory is dear to those with many rows.
-pub(super) fn make_room<T>(list: &mut Vec<T>) {
+/// Replaces what is at `at`, or adds it at the end: then room is made for a quarter more, since
+/// memory is dear to those with many rows.
+pub(super) fn put<T>(list: &mut Vec<T>, at: usize, item: T) {
+    if let Some(place) = list.get_mut(at) {
+        *place = item;
+        return;
+    }
     if list.len() == list.capacity() {
         list.reserve_exact(list.len() / 4 + 8);
     }
+    list.push(item);
 }

@@ -17,7 +17,7 @@ use std::hash::BuildHasherDefault;
 use wasi::Fd;
 
 use super::row::{FdHasher, Key, Role};
-use super::rows::{PARKED, Rows, make_room};
+use super::rows::{PARKED, Rows, put};
 use crate::event::Event;
 use crate::ready::Ready;
 use crate::sys::{Direction, Outcome};
@@ -30,6 +30,7 @@ const MANY: u8 = 4;
 /// The host said that the peer is gone: behind a short read there is the end, to be read at once.
 const ENDING: u32 = u32::MAX;
 
+#[derive(Default)]
 pub(super) struct Table {
     pub(super) rows: Rows,
     slots: Vec<Slot>,
@@ -75,48 +76,36 @@ impl Table {
     pub(super) fn new() -> Table {
         Table {
             rows: Rows::new(),
-            slots: Vec::new(),
-            free: Vec::new(),
-            by_fd: HashMap::default(),
-            parked: Vec::new(),
-            datagrams: 0,
-            turn: 0,
-            wait: 0,
             stamp: 1,
+            ..Table::default()
         }
     }
 
     /// Adds a source with every row of `interest` armed; `None` where its descriptor is in here
     /// already, since WasmEdge refuses the second row of a descriptor and direction (errno 20).
-    pub(super) fn insert(
-        &mut self,
-        fd: Fd,
-        role: Role,
-        token: Token,
-        interest: Interest,
-    ) -> Option<Key> {
+    pub(super) fn insert(&mut self, fd: Fd, role: Role, t: Token, i: Interest) -> Option<Key> {
         if self.by_fd.contains_key(&fd) {
             return None;
         }
-        let slot = match self.free.pop() {
-            Some(slot) => slot,
-            None => {
-                make_room(&mut self.slots);
-                self.slots.push(Slot::empty());
-                self.slots.len() as u32 - 1
-            }
+        let slot = self.free.pop().unwrap_or(self.slots.len() as u32);
+        let at = slot as usize;
+        let generation = self.slots.get(at).map_or(0, |slot| slot.generation);
+        let entry = Slot {
+            fd,
+            generation,
+            token: t,
+            interest: i,
+            role,
+            reported: (0, 0),
+            drained: 0,
+            futile: [0; 2],
         };
+        put(&mut self.slots, at, entry);
         self.by_fd.insert(fd, slot);
         self.rows.renew(slot, role == Role::Listener);
-        let entry = &mut self.slots[slot as usize];
-        entry.fd = fd;
-        entry.role = role;
         self.datagrams += usize::from(role == Role::Datagrams);
-        entry.futile = [0; 2];
-        entry.drained = 0;
-        let generation = entry.generation;
         let key = Key { slot, generation };
-        self.modify(key, token, interest);
+        self.modify(key, t, i);
         Some(key)
     }
 
@@ -155,51 +144,35 @@ impl Table {
             slot.drained = 0;
         }
         let futile = &mut slot.futile[direction as usize];
+        *futile = match outcome {
+            Outcome::Dry if !armed => futile.saturating_add(1),
+            Outcome::Dry | Outcome::Stuck | Outcome::Ended | Outcome::Nothing => *futile,
+            _ => 0,
+        };
+        let patient = *futile <= MANY;
+        let known = outcome == Outcome::Drained && slot.drained != ENDING;
+        if known && wants(slot.interest, direction) {
+            slot.drained = self.stamp;
+        }
         match outcome {
-            Outcome::Moved => *futile = 0,
-            Outcome::Took => {
-                *futile = 0;
-                self.arm(key, direction);
-            }
-            Outcome::Drained => {
-                *futile = 0;
-                if wants(slot.interest, direction) && slot.drained != ENDING {
-                    slot.drained = self.stamp;
-                }
-                self.arm(key, direction);
-            }
-            Outcome::Left => {
-                *futile = 0;
-                if !armed {
-                    self.park(key, direction);
-                }
-            }
-            Outcome::Dry if !armed => {
-                *futile = futile.saturating_add(1);
-                if *futile > MANY {
-                    self.park(key, direction);
-                } else {
-                    self.arm(key, direction);
-                }
-            }
+            Outcome::Took | Outcome::Drained => self.arm(key, direction),
+            Outcome::Dry if !armed && patient => self.arm(key, direction),
+            Outcome::Dry | Outcome::Left if !armed => self.park(key, direction),
             Outcome::Stuck => self.park(key, direction),
             Outcome::Ended => self.disarm(key, direction),
-            Outcome::Dry | Outcome::Nothing => {}
+            _ => {}
         }
     }
 
     /// Whether the source is known to have nothing to read: the last read came up short, its row is
     /// armed, and no wait has begun since. It is known once, and asked again the host is to say.
     pub(super) fn take_drained(&mut self, key: Key) -> bool {
-        let Some(slot) = self.find(key) else {
-            return false;
-        };
-        let drained = &mut self.slots[slot].drained;
-        let known = *drained == self.stamp;
-        if known {
-            *drained = 0;
-        }
-        known
+        let slot = self.find(key).map(|slot| &mut self.slots[slot]);
+        slot.is_some_and(|slot| {
+            let known = slot.drained == self.stamp;
+            slot.drained *= u32::from(!known);
+            known
+        })
     }
 
     /// Puts the row of a direction into the list, if the source's interest has it.
@@ -267,14 +240,9 @@ impl Table {
         self.rows.settle();
     }
 
-    /// Adds `ready` to the event of the source whose row is `userdata`, and disarms the row.
-    pub(super) fn deliver(
-        &mut self,
-        userdata: u64,
-        ready: Ready,
-        out: &mut Vec<Event>,
-    ) -> Delivery {
-        let (key, direction) = Key::unpack(userdata);
+    /// Adds `ready` to the event of the source whose row is `row`, and disarms the row.
+    pub(super) fn deliver(&mut self, row: u64, ready: Ready, out: &mut Vec<Event>) -> Delivery {
+        let (key, direction) = Key::unpack(row);
         let Some(slot) = self.find(key) else {
             return Delivery::Stale;
         };
@@ -379,24 +347,6 @@ impl Table {
     }
 }
 
-impl Slot {
-    fn empty() -> Slot {
-        Slot {
-            fd: 0,
-            generation: 0,
-            token: Token(0),
-            interest: Interest::READABLE,
-            role: Role::Stream,
-            reported: (0, 0),
-            drained: 0,
-            futile: [0; 2],
-        }
-    }
-}
-
 fn wants(interest: Interest, direction: Direction) -> bool {
-    match direction {
-        Direction::Read => interest.is_readable(),
-        Direction::Write => interest.is_writable(),
-    }
+    [interest.is_readable(), interest.is_writable()][direction as usize]
 }

@@ -3,6 +3,7 @@
 #![doc = include_str!("wait.md")]
 
 use std::io;
+use std::ops::Range;
 use std::time::Duration;
 
 use wasi::{
@@ -53,8 +54,7 @@ pub(super) struct Waiter<H> {
     host: H,
     /// The host's last answer, and the part of it that is not delivered yet.
     answer: Vec<wasi::Event>,
-    next: usize,
-    end: usize,
+    rest: Range<usize>,
     /// Wakes that have not been delivered: the wakers' tokens, each once.
     wakes: Vec<Token>,
     /// How many wakers there have been.
@@ -67,6 +67,7 @@ pub(super) struct Waiter<H> {
 }
 
 /// The caller's timeout.
+#[derive(Default)]
 struct Timer {
     limit: Option<u64>,
     /// When the limit ends. Known only once something needs it, since asking is a host call.
@@ -91,8 +92,7 @@ impl<H: Host> Waiter<H> {
             schedule: Schedule::default(),
             host,
             answer: Vec::new(),
-            next: 0,
-            end: 0,
+            rest: 0..0,
             wakes: Vec::new(),
             wakers: 0,
             wake_goes_first: false,
@@ -119,11 +119,7 @@ impl<H: Host> Waiter<H> {
         self.wakers -= 1;
     }
 
-    pub(super) fn wait(
-        &mut self,
-        out: &mut Vec<Event>,
-        timeout: Option<Duration>,
-    ) -> io::Result<()> {
+    pub(super) fn wait(&mut self, out: &mut Vec<Event>, limit: Option<Duration>) -> io::Result<()> {
         if out.capacity() == 0 {
             return Err(no_capacity());
         }
@@ -136,7 +132,7 @@ impl<H: Host> Waiter<H> {
         let _ = self.deliver(out, false);
         if out.len() == before && out.len() < out.capacity() {
             let idle = out.is_empty() && self.wakes.is_empty();
-            let timeout = if idle { timeout } else { Some(Duration::ZERO) };
+            let timeout = if idle { limit } else { Some(Duration::ZERO) };
             let result = self.ask(out, timeout);
             if idle && out.is_empty() {
                 return result;
@@ -265,7 +261,7 @@ impl<H: Host> Waiter<H> {
             let count = self.host.poll(rows, &mut self.answer)?.min(rows.len());
             let answer = &self.answer[..count];
             if count == 0 || answer.iter().any(|event| event.error != ERRNO_INTR) {
-                (self.next, self.end) = (0, count);
+                self.rest = 0..count;
                 return Ok(());
             }
             if let Some(First::Clock(window)) = first {
@@ -279,23 +275,20 @@ impl<H: Host> Waiter<H> {
     /// Delivers the host's answer as far as there is room.
     fn deliver(&mut self, out: &mut Vec<Event>, healed: bool) -> Aside {
         let mut aside = Aside::default();
-        while let Some(event) = self.answer[..self.end].get_mut(self.next) {
+        while let Some(event) = self.answer[..self.rest.end].get_mut(self.rest.start) {
             match event.error {
                 ERRNO_EXIST | ERRNO_INTR => aside.nothing = true,
                 ERRNO_NOENT if !healed => aside.lost_rows = true,
                 error if event.userdata == FIRST => aside.first = Some(error),
-                _ => {
-                    let delivery = self.table.deliver(event.userdata, ready(event), out);
-                    match delivery {
-                        Delivery::Full => break,
-                        Delivery::Stale => aside.nothing = true,
-                        Delivery::Done => {}
-                    }
-                }
+                _ => match self.table.deliver(event.userdata, ready(event), out) {
+                    Delivery::Full => break,
+                    Delivery::Stale => aside.nothing = true,
+                    Delivery::Done => {}
+                },
             }
             // A host that later tells more events than it writes must not repeat this one.
             *event = NO_EVENT;
-            self.next += 1;
+            self.rest.start += 1;
         }
         aside
     }
@@ -327,8 +320,7 @@ impl Timer {
         let limit = timeout.map(|timeout| u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX));
         Timer {
             limit,
-            deadline: None,
-            now: None,
+            ..Timer::default()
         }
     }
 

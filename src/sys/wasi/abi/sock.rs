@@ -16,13 +16,9 @@ use wasi::{Ciovec, Fd, Iovec, Riflags};
 
 use super::cvt;
 
-#[cfg(not(feature = "wasmedge"))]
-mod standard;
-#[cfg(not(feature = "wasmedge"))]
-pub(crate) use standard::*;
-#[cfg(feature = "wasmedge")]
+#[cfg_attr(not(feature = "wasmedge"), path = "sock/standard.rs")]
 mod wasmedge;
-#[cfg(feature = "wasmedge")]
+
 pub(crate) use wasmedge::*;
 
 /// No flags for a receiving call.

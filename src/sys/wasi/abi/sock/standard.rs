@@ -29,26 +29,6 @@ pub(crate) fn spare() -> Option<OwnedFd> {
     None
 }
 
-pub(crate) fn open(_: Family, _: Kind) -> io::Result<OwnedFd> {
-    missing("opening a socket")
-}
-
-pub(crate) fn connected(_: Kind, _: &Address) -> io::Result<OwnedFd> {
-    missing("connect")
-}
-
-pub(crate) fn bound(_: Kind, _: &Address) -> io::Result<OwnedFd> {
-    missing("bind")
-}
-
-pub(crate) fn listening(_: &Address) -> io::Result<OwnedFd> {
-    missing("bind")
-}
-
-pub(crate) fn connect(_: BorrowedFd<'_>, _: &Address) -> io::Result<()> {
-    missing("connect")
-}
-
 /// The next connection. The flag is for the connection, but WasmEdge (0.14 to 0.17) gives it to
 /// the listener, which is right as well; so the connection is told once more.
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
@@ -65,24 +45,24 @@ pub(crate) fn origin(_: BorrowedFd<'_>) -> io::Result<Address> {
     Ok(SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0)).into())
 }
 
-pub(crate) fn local_addr(_: BorrowedFd<'_>) -> io::Result<Address> {
-    missing("local_addr")
+macro_rules! missing {
+    ($($call:ident($($argument:ty),*) -> $answer:ty = $what:literal;)*) => {$(
+        pub(crate) fn $call($(_: $argument),*) -> io::Result<$answer> {
+            missing($what)
+        }
+    )*};
 }
 
-pub(crate) fn peer_addr(_: BorrowedFd<'_>) -> io::Result<Address> {
-    missing("peer_addr")
-}
-
-pub(crate) fn recv_from(
-    _: BorrowedFd<'_>,
-    _: &mut [u8],
-    _: Riflags,
-) -> io::Result<(usize, Address)> {
-    missing("recv_from")
-}
-
-pub(crate) fn send_to(_: BorrowedFd<'_>, _: &[u8], _: &Address) -> io::Result<usize> {
-    missing("send_to")
+missing! {
+    open(Family, Kind) -> OwnedFd = "opening a socket";
+    connected(Kind, &Address) -> OwnedFd = "connect";
+    bound(Kind, &Address) -> OwnedFd = "bind";
+    listening(&Address) -> OwnedFd = "bind";
+    connect(BorrowedFd<'_>, &Address) -> () = "connect";
+    local_addr(BorrowedFd<'_>) -> Address = "local_addr";
+    peer_addr(BorrowedFd<'_>) -> Address = "peer_addr";
+    recv_from(BorrowedFd<'_>, &mut [u8], Riflags) -> (usize, Address) = "recv_from";
+    send_to(BorrowedFd<'_>, &[u8], &Address) -> usize = "send_to";
 }
 
 pub(crate) fn option<const N: usize>(_: &impl AsFd, name: &'static str) -> io::Result<[i32; N]> {
