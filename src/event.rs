@@ -84,9 +84,8 @@ impl Events {
     /// Makes room for `capacity` events, which is the most that one poll reports.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Events {
-        Events {
-            list: Vec::with_capacity(capacity),
-        }
+        let list = Vec::with_capacity(capacity);
+        Events { list }
     }
 
     /// The most events that one poll reports.
@@ -104,9 +103,8 @@ impl Events {
     /// Goes through the events of the last poll.
     #[must_use]
     pub fn iter(&self) -> Iter<'_> {
-        Iter {
-            inner: self.list.iter(),
-        }
+        let inner = self.list.iter();
+        Iter { inner }
     }
 
     /// Forgets the events. [`Poll::poll`](crate::Poll::poll) does so by itself.
@@ -162,10 +160,8 @@ impl<'a> Iterator for Iter<'a> {
 pub trait Source {
     /// Starts to watch the source: see [`Registry::register`] for the errors.
     fn register(&mut self, registry: &Registry, token: Token, interests: Interest) -> Result<()>;
-
     /// Changes token and interests: see [`Registry::reregister`] for the errors.
     fn reregister(&mut self, registry: &Registry, token: Token, interests: Interest) -> Result<()>;
-
     /// Ends the watching: see [`Registry::deregister`] for the errors.
     fn deregister(&mut self, registry: &Registry) -> Result<()>;
 }

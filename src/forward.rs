@@ -90,7 +90,6 @@ macro_rules! try_io {
             /// source again. `call` must not block, and must use this source only.
             ///
             /// # Errors
-            ///
             /// Those of `call`, which is to answer
             /// [`WouldBlock`](std::io::ErrorKind::WouldBlock) where the host's call does.
             ///

@@ -16,7 +16,6 @@ use crate::net::{TcpListener, TcpStream};
 /// Binds a listener to `address` and hands it to a runtime, by the runtime's function `adopt`.
 ///
 /// # Errors
-///
 /// Those of [`TcpListener::bind`] and of `adopt`.
 pub fn bind<S>(
     address: SocketAddr,
@@ -32,7 +31,6 @@ pub fn bind<S>(
 /// timeout around it sets another end.
 ///
 /// # Errors
-///
 /// Those of [`TcpStream::connect`], of `adopt` and of `writable`, and what the attempt ended with,
 /// such as a refusal.
 pub async fn connect<S: AsFd>(

@@ -15,10 +15,8 @@ pub struct Interest(NonZeroU8);
 impl Interest {
     /// Something can be read, accepted or received without blocking.
     pub const READABLE: Interest = Interest::of(Ready::READABLE);
-
     /// Something can be written or sent without blocking, or a connect has ended.
     pub const WRITABLE: Interest = Interest::of(Ready::WRITABLE);
-
     /// Urgent data: TCP's out-of-band byte.
     ///
     /// # Hosts

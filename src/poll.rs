@@ -30,20 +30,17 @@ impl Poll {
     /// Makes a poller with nothing registered.
     ///
     /// # Errors
-    ///
     /// The host's: a full descriptor table, above all.
     ///
     /// # Hosts
-    ///
     /// On WASI it makes one call that lasts under 0.1 ms, so that WasmEdge opens what it waits with
     /// while there are descriptors left: without it a later shortage would end all waiting.
     pub fn new() -> io::Result<Poll> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let selector = sys::selector()?;
         let id = NEXT_ID.fetch_add(1, Ordering::Relaxed).max(1);
-        Ok(Poll {
-            registry: Registry { selector, id },
-        })
+        let registry = Registry { selector, id };
+        Ok(Poll { registry })
     }
 
     /// The registry of this poller.
@@ -63,14 +60,12 @@ impl Poll {
     /// millisecond. It may end late, by what the system needs to wake a program, and never early.
     ///
     /// # Errors
-    ///
     /// - [`Interrupted`](io::ErrorKind::Interrupted): a signal was handled. Poll again.
     /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `events` has capacity 0.
     ///
     /// What goes wrong with one source is an event for that source, never an error here.
     ///
     /// # Hosts
-    ///
     /// On WASI, `InvalidInput` also tells of a wait that could never end: without a timeout, and
     /// with no source that is watched. There a call that the host interrupts is made again.
     ///
@@ -86,7 +81,6 @@ impl Registry {
     /// What is ready already is reported by the next poll.
     ///
     /// # Errors
-    ///
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where the source is registered, here or
     /// with another poller. Else the host's.
     pub fn register<S>(&self, source: &mut S, token: Token, interests: Interest) -> io::Result<()>
@@ -102,7 +96,6 @@ impl Registry {
     /// What is ready at that moment is reported by the next poll, as with [`Registry::register`].
     ///
     /// # Errors
-    ///
     /// [`NotFound`](io::ErrorKind::NotFound) where the source is not registered;
     /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where it is with another poller.
     pub fn reregister<S>(&self, source: &mut S, token: Token, interests: Interest) -> io::Result<()>
@@ -124,9 +117,7 @@ impl Registry {
 
     /// Makes another handle of the same registry. It fails where the descriptor table is full.
     pub fn try_clone(&self) -> io::Result<Registry> {
-        Ok(Registry {
-            selector: self.selector.try_clone()?,
-            id: self.id,
-        })
+        let (selector, id) = (self.selector.try_clone()?, self.id);
+        Ok(Registry { selector, id })
     }
 }

@@ -11,27 +11,23 @@ use std::ops::BitOr;
 #[derive(Copy, Clone, PartialEq, Eq, Default)]
 pub(crate) struct Ready(pub(crate) u8);
 
+macro_rules! conditions {
+    ($($name:ident = $bit:literal),*) => {
+        impl Ready {
+            $(pub(crate) const $name: Ready = Ready(1 << $bit);)*
+            const NAMES: [(Ready, &'static str); 8] = [$((Ready::$name, stringify!($name))),*];
+        }
+    };
+}
+
+// In the order in which they are printed.
+conditions! {
+    READABLE = 0, WRITABLE = 2, READ_CLOSED = 5, WRITE_CLOSED = 6,
+    ERROR = 7, AIO = 3, LIO = 4, PRIORITY = 1
+}
+
 impl Ready {
     pub(crate) const NOTHING: Ready = Ready(0);
-    pub(crate) const READABLE: Ready = Ready(1);
-    pub(crate) const PRIORITY: Ready = Ready(1 << 1);
-    pub(crate) const WRITABLE: Ready = Ready(1 << 2);
-    pub(crate) const AIO: Ready = Ready(1 << 3);
-    pub(crate) const LIO: Ready = Ready(1 << 4);
-    pub(crate) const READ_CLOSED: Ready = Ready(1 << 5);
-    pub(crate) const WRITE_CLOSED: Ready = Ready(1 << 6);
-    pub(crate) const ERROR: Ready = Ready(1 << 7);
-
-    const NAMES: [(Ready, &'static str); 8] = [
-        (Ready::READABLE, "READABLE"),
-        (Ready::WRITABLE, "WRITABLE"),
-        (Ready::READ_CLOSED, "READ_CLOSED"),
-        (Ready::WRITE_CLOSED, "WRITE_CLOSED"),
-        (Ready::ERROR, "ERROR"),
-        (Ready::AIO, "AIO"),
-        (Ready::LIO, "LIO"),
-        (Ready::PRIORITY, "PRIORITY"),
-    ];
 
     /// Those that `test` confirms.
     pub(crate) fn those(test: impl Fn(Ready) -> bool) -> Ready {
@@ -55,19 +51,12 @@ impl BitOr for Ready {
 
 impl fmt::Debug for Ready {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let held = Ready::NAMES
-            .iter()
-            .filter(|(ready, _)| self.contains(*ready));
-        let mut separator = "";
-        for (_, name) in held {
-            write!(f, "{separator}{name}")?;
-            separator = " | ";
+        if *self == Ready::NOTHING {
+            return f.write_str("(none)");
         }
-        if separator.is_empty() {
-            f.write_str("(none)")
-        } else {
-            Ok(())
-        }
+        let held = Ready::NAMES.iter().filter(|name| self.contains(name.0));
+        let names: Vec<&str> = held.map(|name| name.1).collect();
+        f.write_str(&names.join(" | "))
     }
 }
 

@@ -110,7 +110,6 @@ macro_rules! ttl {
             /// Sets how many routers a packet of this socket may pass (`IP_TTL`): 1 to 255.
             ///
             /// # Hosts
-            ///
             /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such option.
             set_ttl(ttl: u32) -> ();
             /// How many routers a packet of this socket may pass. Hosts as when it is set.
@@ -138,7 +137,6 @@ macro_rules! std_socket {
             /// Takes over a socket of std, which must be non-blocking already.
             ///
             /// # Hosts
-            ///
             /// On WASI the TCP types take any type that gives its descriptor away (`IntoRawFd`),
             /// and Unix sockets lack the call, since std lacks them.
             pub fn from_std(socket: $std) -> $name {
@@ -187,11 +185,9 @@ macro_rules! std_type {
             /// type that gives its descriptor away.
             ///
             /// # Panics
-            ///
             /// Where the descriptor is -1: a bare number is a `IntoRawFd` too.
             ///
             /// # Hosts
-            ///
             /// On Unix it takes std's type alone.
             pub fn from_std<S: std::os::fd::IntoRawFd>(socket: S) -> $name {
                 // SAFETY: a socket gives away a descriptor that is open and its own. The bound is

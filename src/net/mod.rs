@@ -1,10 +1,6 @@
 //! TCP, UDP and Unix sockets that never block.
 //!
-//! They have std's methods. A call that would have to wait answers
-//! [`WouldBlock`](std::io::ErrorKind::WouldBlock) instead, and an event of a [`Poll`](crate::Poll)
-//! tells when it is worth another try: see the [guide](crate::guide).
-//!
-//! Dropping a socket ends its registration and closes it.
+#![doc = include_str!("net.md")]
 
 #[macro_use]
 pub(crate) mod forward;

@@ -17,10 +17,9 @@ pub(super) fn item<R>(result: &io::Result<R>) -> Outcome {
 
 /// Looking at a datagram. An error that was pending is gone as if it had been received.
 pub(super) fn looked<R>(result: &io::Result<R>) -> Outcome {
-    match result {
-        Ok(_) => Outcome::Left,
-        Err(_) => item(result),
-    }
+    result
+        .as_ref()
+        .map_or_else(|_| item(result), |_| Outcome::Left)
 }
 
 /// Looking into a stream of bytes, whose end needs no second look.

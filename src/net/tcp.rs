@@ -24,11 +24,9 @@ impl TcpListener {
     /// 1024 connections wait to be accepted, if the host has no lower limit.
     ///
     /// # Errors
-    ///
     /// The host's: above all, that the address is in use, or not this machine's.
     ///
     /// # Hosts
-    ///
     /// On WASI without feature `wasmedge`, `Unsupported`. There the scope of an IPv6 address
     /// cannot be given: link-local addresses fail.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
@@ -38,13 +36,11 @@ impl TcpListener {
     /// Accepts a connection, which is non-blocking, and gives its peer's address.
     ///
     /// # Errors
-    ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where no connection waits. Else the host's. A
     /// server does well to live through any of them: a full descriptor table passes, and the
     /// error of one connection does not concern the others.
     ///
     /// # Hosts
-    ///
     /// On WASI, a connection that its peer reset while it waited is dropped, and the next one is
     /// accepted. After an error that would come again at once, such as a full descriptor table,
     /// the next event comes after a pause. Without feature `wasmedge` the host tells no address,
@@ -78,7 +74,6 @@ impl TcpStream {
     /// for the next.
     ///
     /// # Errors
-    ///
     /// The host's, where not even an attempt can be made. A refused connection is mostly told
     /// later, as above. Hosts differ as with [`TcpListener::bind`].
     pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
@@ -109,7 +104,6 @@ methods! { TcpStream:
     /// With it off, a small write does not wait for the acknowledgement of the one before.
     ///
     /// # Hosts
-    ///
     /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
     /// programs set it as a matter of course, and without it they are slower and never wrong.
     /// See [`TcpStream`] for what helps.

@@ -25,7 +25,6 @@ impl UdpSocket {
     /// Whether an IPv6 socket refuses IPv4 peers (`IPV6_V6ONLY`). It fails on an IPv4 socket.
     ///
     /// # Hosts
-    ///
     /// On WASI `Unsupported`. There `[::]` takes IPv4 peers too, where the machine is set up as
     /// usual.
     pub fn only_v6(&self) -> io::Result<bool> {
@@ -37,7 +36,6 @@ methods! { UdpSocket:
     /// Sends a datagram to `target`.
     ///
     /// # Hosts
-    ///
     /// epoll tells of room after every datagram that has left. On WASI it is told after
     /// `WouldBlock`: send until then, at each writable event.
     send_to(buf: &[u8], target: SocketAddr) -> usize = Write, sent;

@@ -20,7 +20,6 @@ impl UnixListener {
     /// Opens a socket, binds it to `path`, and listens.
     ///
     /// # Errors
-    ///
     /// [`AddrInUse`](io::ErrorKind::AddrInUse) where the file exists, even if nobody listens any
     /// more. [`InvalidInput`](io::ErrorKind::InvalidInput) for a path of more than about 100
     /// bytes. Else the host's.
@@ -60,7 +59,6 @@ impl UnixStream {
     /// Unlike TCP's, it is connected when the call returns `Ok`.
     ///
     /// # Errors
-    ///
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where the listener has too many connections
     /// waiting already: there is no attempt in progress and no event to wait for, so connect anew
     /// later. [`NotFound`](io::ErrorKind::NotFound) where there is no such file,
@@ -78,7 +76,6 @@ impl UnixStream {
     /// Makes two sockets that are connected with each other.
     ///
     /// # Hosts
-    ///
     /// On WASI `Unsupported`: WasmEdge up to 0.17 has no such call.
     pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
         let (one, other) = uds::stream_pair()?;

@@ -55,17 +55,12 @@ pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
     type Event: RawEvent;
 
     fn new() -> io::Result<Self>;
-
     fn try_clone(&self) -> io::Result<Self>;
-
     /// Adds the rows of `interest`, armed.
     fn subscribe(&self, s: Self::Source, t: Token, i: Interest) -> io::Result<Self::Row>;
-
     /// New token and interest; every row armed again.
     fn modify(&self, row: &Self::Row, s: Self::Source, t: Token, i: Interest) -> io::Result<()>;
-
     fn unsubscribe(&self, row: Self::Row, s: Self::Source) -> io::Result<()>;
-
     /// Waits, then fills `events`, which is empty, up to its capacity; without any, it fails. An
     /// error is the queue's own; a source's error is an event with [`Ready::ERROR`].
     fn wait(&self, events: &mut Vec<Event>, timeout: Option<Duration>) -> io::Result<()>;
@@ -101,7 +96,6 @@ impl Row for KernelRow {
 /// An event as the host writes it, and its one translation.
 pub(crate) trait RawEvent: Copy + Send + Sync {
     fn token(&self) -> Token;
-
     /// Whether it says this one thing.
     fn is(&self, ready: Ready) -> bool;
 }
@@ -111,7 +105,6 @@ pub(crate) trait Wake: Debug + Send + Sync + Sized {
     type Selector: Selector;
 
     fn new(selector: &Self::Selector, token: Token) -> io::Result<Self>;
-
     fn wake(&self) -> io::Result<()>;
 }
 

@@ -10,9 +10,10 @@ use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use libc::{POLLIN, POLLNVAL, POLLOUT, c_int, c_short, pollfd};
-use wasi::{ERRNO_BADF, EVENTTYPE_CLOCK, EVENTTYPE_FD_READ, Event, Fd, Subscription};
+use wasi::{ERRNO_BADF, EVENTTYPE_CLOCK, Event, Fd, Subscription};
 
 use crate::error::{ErrorKind, error};
+use crate::sys::Direction;
 
 /// A component's host calls a stream readable until a read would block.
 pub(super) const SHORT_IS_ALL: bool = false;
@@ -67,10 +68,8 @@ pub(super) fn poll(rows: &[Subscription], events: &mut [Event]) -> io::Result<us
         }
     }
     if let (0, Some(clock)) = (count, clock) {
-        events[0] = Event {
-            userdata: clock.userdata,
-            ..super::NO_EVENT
-        };
+        events[0] = super::NO_EVENT;
+        events[0].userdata = clock.userdata;
         count = 1;
     }
     Ok(count)
@@ -82,11 +81,7 @@ fn fd(row: &Subscription) -> c_int {
 }
 
 fn asked(row: &Subscription) -> c_short {
-    if row.u.tag == EVENTTYPE_FD_READ.raw() {
-        POLLIN
-    } else {
-        POLLOUT
-    }
+    [POLLIN, POLLOUT][Direction::of_row(row.userdata) as usize]
 }
 
 /// Returns when there is an answer or the time is over. The C library may wake up for nothing.

@@ -1,18 +1,6 @@
 //! WASI: a subscription table of our own over `poll_oneoff`, which is level-triggered and forgets.
 //!
-//! The host has no queue to register with. Each `poll_oneoff` takes the list of everything that is
-//! waited for and answers what is ready *now*, as long as it is. Mio's model is the opposite: the
-//! queue remembers sources and tells changes. Between the two stand:
-//!
-//! - the [`table`] and its [`rows`], the list in the host's own format, so that a wait builds
-//!   nothing;
-//! - disarming: an event takes its row out of the list, so that it is not told again, and the
-//!   outcome of the next I/O call puts it back (`io_source.rs` has the rule);
-//! - the [`schedule`], which decides how much of the list a call hands over;
-//! - the [`wait`], which turns the host's answer into events and lives with the host's faults.
-//!
-//! A guest has one thread: the lock below is never contended, and nobody can wake a wait that
-//! sleeps. A wake is a note in the waiter, which the next wait finds before it asks the host.
+#![doc = include_str!("wasi.md")]
 
 // A component has no `poll_oneoff`, and the C library's sockets.
 #[cfg_attr(not(target_env = "p1"), path = "component.rs")]
@@ -58,13 +46,11 @@ pub(crate) struct Source {
 }
 
 #[derive(Clone)]
-pub(crate) struct Selector {
-    waiter: Arc<Mutex<Waiter<WasiHost>>>,
-}
+pub(crate) struct Selector(Arc<Mutex<Waiter<WasiHost>>>);
 
 impl Selector {
     fn lock(&self) -> MutexGuard<'_, Waiter<WasiHost>> {
-        self.waiter.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -75,10 +61,8 @@ impl super::Selector for Selector {
 
     fn new() -> io::Result<Selector> {
         open_poller()?;
-        let waiter = Waiter::new(WasiHost { spare: None });
-        Ok(Selector {
-            waiter: Arc::new(Mutex::new(waiter)),
-        })
+        let waiter = Waiter::new(WasiHost(None));
+        Ok(Selector(Arc::new(Mutex::new(waiter))))
     }
 
     fn try_clone(&self) -> io::Result<Selector> {
@@ -95,8 +79,7 @@ impl super::Selector for Selector {
             let what = "another registered source owns the same descriptor";
             error(ErrorKind::AlreadyExists, what, "register only one of them")
         })?;
-        let selector = Some(self.clone());
-        Ok(Row { selector, key })
+        Ok(Row(Some((self.clone(), key))))
     }
 
     fn modify(&self, row: &Row, _: Source, token: Token, interest: Interest) -> io::Result<()> {
@@ -122,24 +105,18 @@ impl fmt::Debug for Selector {
 
 /// A source's slot in the table. Its drop takes the rows out, so it goes before the descriptor.
 #[derive(Debug)]
-pub(crate) struct Row {
-    selector: Option<Selector>,
-    key: Key,
-}
+pub(crate) struct Row(Option<(Selector, Key)>);
 
 impl Row {
     fn change(&self, change: impl FnOnce(&mut Table, Key)) {
-        if let Some(selector) = &self.selector {
-            change(&mut selector.lock().table, self.key);
+        if let Some((selector, key)) = &self.0 {
+            change(&mut selector.lock().table, *key);
         }
     }
 }
 
 impl super::Row for Row {
-    const NONE: Row = Row {
-        selector: None,
-        key: Key::NOBODY,
-    };
+    const NONE: Row = Row(None);
 
     const LEVEL: bool = true;
 
@@ -212,9 +189,8 @@ impl Drop for Waker {
     }
 }
 
-struct WasiHost {
-    spare: Option<OwnedFd>,
-}
+/// With its spare socket.
+struct WasiHost(Option<OwnedFd>);
 
 impl Host for WasiHost {
     fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize> {
@@ -226,10 +202,8 @@ impl Host for WasiHost {
     }
 
     fn spare(&mut self) -> Option<Fd> {
-        if self.spare.is_none() {
-            self.spare = abi::spare();
-        }
-        self.spare.as_ref().map(|fd| fd.as_raw_fd() as Fd)
+        self.0 = self.0.take().or_else(abi::spare);
+        self.0.as_ref().map(|fd| fd.as_raw_fd() as Fd)
     }
 }
 
@@ -241,15 +215,17 @@ fn open_poller() -> io::Result<()> {
         return Ok(());
     }
     let mut answer = [NO_EVENT];
-    wait::call_alone(&mut WasiHost { spare: None }, &mut answer)?;
+    wait::call_alone(&mut WasiHost(None), &mut answer)?;
     match answer[0].error {
-        ERRNO_SUCCESS => OPEN.store(true, Ordering::Relaxed),
+        ERRNO_SUCCESS => {
+            OPEN.store(true, Ordering::Relaxed);
+            Ok(())
+        }
         ERRNO_BADF => {
             let what = "the host cannot wait: its descriptors were used up before the first poller";
             let advice = "make a poller first, or raise the limit of open files";
-            return Err(error(ErrorKind::Other, what, advice));
+            Err(error(ErrorKind::Other, what, advice))
         }
-        errno => return Err(io::Error::from_raw_os_error(errno.raw().into())),
+        errno => Err(io::Error::from_raw_os_error(errno.raw().into())),
     }
-    Ok(())
 }

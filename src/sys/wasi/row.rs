@@ -43,12 +43,6 @@ pub(super) enum First {
 }
 
 impl Key {
-    /// Names no slot.
-    pub(super) const NOBODY: Key = Key {
-        slot: u32::MAX,
-        generation: 0,
-    };
-
     pub(super) fn pack(self, direction: Direction) -> u64 {
         u64::from(self.generation) << 32 | u64::from(self.slot) << 1 | direction as u64
     }

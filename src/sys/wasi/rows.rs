@@ -22,23 +22,22 @@ const FIRES: u32 = 4;
 const PATIENCE: usize = 64;
 /// One in so many hot rows is looked at in a wait.
 const GLANCE: usize = 4;
-
 /// With fewer cold rows than a clock and two looks at the time cost, all are handed over.
 const FEW: usize = 24;
 
 #[derive(Default)]
 pub(super) struct Rows {
     list: Vec<Subscription>,
-    /// By slot and direction.
-    places: Vec<[Place; 2]>,
+    /// Two of each slot, one for each direction.
+    places: Vec<Place>,
     hot: usize,
     unseen: usize,
     /// The prefix that the last call handed over.
     handed: usize,
-    /// The rows that fired since the wait began, as indices into `places` with the direction.
+    /// The rows that fired since the wait began, by their places.
     fired: Vec<u32>,
     /// How many rows for writing are in the list.
-    writers: usize,
+    pub(super) writers: usize,
     /// The hot row that is looked at next.
     glance: usize,
     epoch: u16,
@@ -57,7 +56,6 @@ struct Place {
     epoch: u16,
     /// It is in the list no longer than until the next wait, unless it is armed again before.
     fired: bool,
-    /// It never cools down.
     always: bool,
 }
 
@@ -82,38 +80,25 @@ impl Rows {
             fired: false,
             always,
         };
-        put(&mut self.places, slot as usize, [place; 2]);
+        put(&mut self.places, index(slot, Direction::Read), place);
+        put(&mut self.places, index(slot, Direction::Write), place);
     }
 
     /// Where a row stands in the list, or why it does not.
     pub(super) fn at(&self, slot: u32, direction: Direction) -> u32 {
-        self.place(slot, direction).at
+        self.places[index(slot, direction)].at
     }
 
     pub(super) fn is_armed(&self, slot: u32, direction: Direction) -> bool {
-        let place = self.place(slot, direction);
+        let place = &self.places[index(slot, direction)];
         !place.fired && place.at != DISARMED && place.at != PARKED
-    }
-
-    fn place(&self, slot: u32, direction: Direction) -> &Place {
-        &self.places[slot as usize][direction as usize]
-    }
-
-    fn place_mut(&mut self, slot: u32, direction: Direction) -> &mut Place {
-        &mut self.places[slot as usize][direction as usize]
     }
 
     pub(super) fn park(&mut self, slot: u32, direction: Direction) {
         self.disarm(slot, direction);
-        self.place_mut(slot, direction).at = PARKED;
+        self.places[index(slot, direction)].at = PARKED;
     }
 
-    /// Whether there are rows for writing.
-    pub(super) fn has_writers(&self) -> bool {
-        self.writers > 0
-    }
-
-    /// How many rows there are.
     pub(super) fn count(&self) -> usize {
         self.list.len() - 1
     }
@@ -130,7 +115,7 @@ impl Rows {
     /// Arms a row that is not: as a hot one, or where it was if it fired just now.
     pub(super) fn arm(&mut self, key: Key, fd: Fd, direction: Direction) {
         let epoch = self.epoch;
-        let place = self.place_mut(key.slot, direction);
+        let place = &mut self.places[index(key.slot, direction)];
         let is_new = std::mem::replace(&mut place.epoch, epoch) != epoch;
         let (fired, at) = (std::mem::take(&mut place.fired), place.at as usize);
         self.armed = self.armed.saturating_add(1);
@@ -158,8 +143,9 @@ impl Rows {
     /// Its event was delivered, so the row is armed no more. It stays in the list until
     /// [`Rows::settle`]: most rows are armed again by then, and need not have moved.
     pub(super) fn fire(&mut self, slot: u32, direction: Direction) {
-        self.place_mut(slot, direction).fired = true;
-        self.fired.push(slot << 1 | direction as u32);
+        let place = index(slot, direction);
+        self.places[place].fired = true;
+        self.fired.push(place as u32);
     }
 
     /// A wait begins: takes out what fired in the last one and was not armed again. What is left
@@ -167,16 +153,14 @@ impl Rows {
     pub(super) fn settle(&mut self) {
         self.handed = usize::MAX;
         while let Some(row) = self.fired.pop() {
-            let (slot, direction) = (row >> 1, Direction::of_row(row.into()));
-            if self.place(slot, direction).fired {
-                self.disarm(slot, direction);
+            if self.places[row as usize].fired {
+                self.disarm(row >> 1, Direction::of_row(row.into()));
             }
         }
     }
 
-    /// Takes a row out of the list, wherever it is.
     pub(super) fn disarm(&mut self, slot: u32, direction: Direction) {
-        let place = self.place_mut(slot, direction);
+        let place = &mut self.places[index(slot, direction)];
         place.fired = false;
         match std::mem::replace(&mut place.at, DISARMED) {
             DISARMED | PARKED => {}
@@ -231,7 +215,7 @@ impl Rows {
     /// Whether a row was armed neither in this epoch nor in the last.
     fn is_silent(&self, row: &Subscription) -> bool {
         let (key, direction) = Key::unpack(row.userdata);
-        let place = self.place(key.slot, direction);
+        let place = &self.places[index(key.slot, direction)];
         !place.always && self.epoch.wrapping_sub(place.epoch) > 1
     }
 
@@ -296,7 +280,7 @@ impl Rows {
     fn put(&mut self, at: usize, row: Subscription) {
         self.list[at] = row;
         let (key, direction) = Key::unpack(row.userdata);
-        self.place_mut(key.slot, direction).at = at as u32;
+        self.places[index(key.slot, direction)].at = at as u32;
     }
 }
 
@@ -311,4 +295,8 @@ pub(super) fn put<T>(list: &mut Vec<T>, at: usize, item: T) {
         list.reserve_exact(list.len() / 4 + 8);
     }
     list.push(item);
+}
+
+fn index(slot: u32, direction: Direction) -> usize {
+    (slot << 1 | direction as u32) as usize
 }

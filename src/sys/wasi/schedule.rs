@@ -7,24 +7,18 @@ use super::rows::Rows;
 
 /// What it costs the host, in nanoseconds, that a row enters its set and leaves it again.
 const ROW: u64 = 2_500;
-
 /// The share of a busy loop's time that goes into looks at cold rows: one part in so many.
 const SHARE: u64 = 64;
-
 /// Time counts so many times as much after a wait in vain: there is little else to be done.
 const VAIN: u64 = 8;
-
 /// The fewest cold rows that are worth a look, while the hot ones keep the loop busy.
 const LOOK: usize = 8;
-
 /// How many cold rows are looked at in turn while the hot ones are slow, and after how long a nap
 /// with the hot ones, in nanoseconds: so the looks take a quarter of the time.
 const SLICE: usize = 64;
 const NAP: u64 = 3 * SLICE as u64 * ROW;
-
 /// What a wait takes at least, in nanoseconds, whatever the clock says.
 const WAIT: u64 = 1_000;
-
 /// How many waits at most do not try to do without a clock, after one that tried in vain.
 const REST: u32 = 31;
 
@@ -33,7 +27,6 @@ pub(super) struct Schedule {
     stage: Stage,
     /// Whether the last wait that handed over everything slept for long.
     slow: bool,
-    /// Whether the last wait found nothing.
     vain: bool,
     /// When this wait began, by the host's clock.
     began: u64,
@@ -50,13 +43,11 @@ enum Stage {
     /// Everything is handed over, since it is not much.
     #[default]
     Aside,
-    /// Nothing was asked yet.
     Begin,
     /// Hot rows were not ready when asked without sleeping.
     Tried,
     /// The hot rows are slow; everything is worth its price after so many nanoseconds more.
     Slow(u64),
-    /// Everything is handed over.
     All,
 }
 

@@ -12,6 +12,8 @@ use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 
+use wasi::Riflags;
+
 use super::abi::sock::{self, Address, BROADCAST, ERROR, Kind, PEEK, TAKE};
 use super::{Role, Source};
 use crate::error::{ErrorKind, error};
@@ -61,29 +63,31 @@ pub(crate) trait Told: Sized {
     }
 }
 
+/// Calls to the host that a socket makes as they are.
+macro_rules! calls {
+    ($($method:ident($this:ident $(, $argument:ident: $type:ty)*) -> $answer:ty = $call:expr;)*)
+    => {$(
+        #[inline]
+        pub(crate) fn $method(&$this $(, $argument: $type)*) -> io::Result<$answer> {
+            $call
+        }
+    )*};
+}
+pub(super) use calls;
+
 impl<T> Socket<T> {
     pub(super) fn opened(fd: OwnedFd) -> Socket<T> {
         let (trusted, of) = (true, PhantomData);
         Socket { fd, trusted, of }
     }
 
-    #[inline]
-    pub(crate) fn recv(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.as_fd(), &mut [IoSliceMut::new(buffer)], TAKE)
-    }
-
-    #[inline]
-    pub(crate) fn peek(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        sock::recv(self.as_fd(), &mut [IoSliceMut::new(buffer)], PEEK)
-    }
-
-    #[inline]
-    pub(crate) fn send(&self, bytes: &[u8]) -> io::Result<usize> {
-        sock::send(self.as_fd(), &[IoSlice::new(bytes)])
-    }
-
-    pub(crate) fn shutdown(&self, how: Shutdown) -> io::Result<()> {
-        sock::shutdown(self.as_fd(), how)
+    calls! {
+        recv(self, to: &mut [u8]) -> usize
+            = sock::recv(self.as_fd(), &mut [IoSliceMut::new(to)], TAKE);
+        peek(self, to: &mut [u8]) -> usize
+            = sock::recv(self.as_fd(), &mut [IoSliceMut::new(to)], PEEK);
+        send(self, bytes: &[u8]) -> usize = sock::send(self.as_fd(), &[IoSlice::new(bytes)]);
+        shutdown(self, how: Shutdown) -> () = sock::shutdown(self.as_fd(), how);
     }
 
     /// The error that the socket has met by itself, which is then forgotten.
@@ -94,22 +98,16 @@ impl<T> Socket<T> {
 }
 
 impl<T: Type> Socket<T> {
-    pub(crate) fn local_addr(&self) -> io::Result<T::Address> {
-        T::Address::told(sock::local_addr(self.as_fd())?)
-    }
-
-    pub(crate) fn peer_addr(&self) -> io::Result<T::Address> {
-        T::Address::told(sock::peer_addr(self.as_fd())?)
+    calls! {
+        local_addr(self) -> T::Address = T::Address::told(sock::local_addr(self.as_fd())?);
+        peer_addr(self) -> T::Address = T::Address::told(sock::peer_addr(self.as_fd())?);
+        recv_from(self, to: &mut [u8]) -> (usize, T::Address) = self.receive(to, TAKE);
+        peek_from(self, to: &mut [u8]) -> (usize, T::Address) = self.receive(to, PEEK);
     }
 
     #[inline]
-    pub(crate) fn recv_from(&self, buffer: &mut [u8]) -> io::Result<(usize, T::Address)> {
-        let (length, from) = sock::recv_from(self.as_fd(), buffer, TAKE)?;
-        Ok((length, T::Address::sender(from)?))
-    }
-
-    pub(crate) fn peek_from(&self, buffer: &mut [u8]) -> io::Result<(usize, T::Address)> {
-        let (length, from) = sock::recv_from(self.as_fd(), buffer, PEEK)?;
+    fn receive(&self, to: &mut [u8], flags: Riflags) -> io::Result<(usize, T::Address)> {
+        let (length, from) = sock::recv_from(self.as_fd(), to, flags)?;
         Ok((length, T::Address::sender(from)?))
     }
 }
@@ -223,18 +221,13 @@ impl Told for SocketAddr {
 socket_type!(TcpStream, Stream, SocketAddr, Stream);
 
 impl TcpStream {
-    /// Accepted without effect: see the head of this file.
-    pub(crate) fn set_nodelay(&self, _: bool) -> io::Result<()> {
-        Ok(())
-    }
-
-    /// What holds, whatever was set.
-    pub(crate) fn nodelay(&self) -> io::Result<bool> {
-        Ok(false)
+    calls! {
+        // Accepted without effect: see the head of this file.
+        set_nodelay(self, _on: bool) -> () = Ok(());
+        nodelay(self) -> bool = Ok(false);
     }
 }
 
-/// A stream that is connected, or on its way.
 pub(crate) fn tcp_connect(to: SocketAddr) -> io::Result<TcpStream> {
     sock::connected(Kind::Stream, &to.into()).map(Socket::opened)
 }
@@ -261,21 +254,12 @@ pub(crate) fn tcp_accept(listener: &TcpListener) -> io::Result<(TcpStream, Socke
 socket_type!(UdpSocket, Datagram, SocketAddr, Datagrams);
 
 impl UdpSocket {
-    pub(crate) fn connect(&self, to: SocketAddr) -> io::Result<()> {
-        sock::connect(self.as_fd(), &to.into())
-    }
-
-    #[inline]
-    pub(crate) fn send_to(&self, bytes: &[u8], to: SocketAddr) -> io::Result<usize> {
-        sock::send_to(self.as_fd(), bytes, &to.into())
-    }
-
-    pub(crate) fn set_broadcast(&self, on: bool) -> io::Result<()> {
-        set_option(self, BROADCAST, [on.into()])
-    }
-
-    pub(crate) fn broadcast(&self) -> io::Result<bool> {
-        option(self, BROADCAST).map(|[on]| on != 0)
+    calls! {
+        connect(self, to: SocketAddr) -> () = sock::connect(self.as_fd(), &to.into());
+        send_to(self, bytes: &[u8], to: SocketAddr) -> usize
+            = sock::send_to(self.as_fd(), bytes, &to.into());
+        set_broadcast(self, on: bool) -> () = set_option(self, BROADCAST, [on.into()]);
+        broadcast(self) -> bool = option(self, BROADCAST).map(|[on]| on != 0);
     }
 }
 

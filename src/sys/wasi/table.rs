@@ -1,15 +1,6 @@
 //! The subscription table: every registered source, and its rows in the list for the host.
 //!
-//! Words: a *source* is a descriptor with a token and an interest, and owns a *slot*; a *row* is a
-//! subscription, one per source and direction. A direction is *armed* (its row is in the list,
-//! which is [`Rows`]), *disarmed* (it is not) or *parked* (it is not, and comes back after a
-//! pause). All of this costs the same with ten rows or ten thousand.
-//!
-//! The host returns with each event the number that its row carried: generation, slot, direction.
-//! A slot that is used again has a newer generation, so an event of its former owner finds nobody.
-//!
-//! Pure: no host call and no unsafe code, so that it is tested on any machine. Each wait's events
-//! of one source are merged into one, for which the slot notes where in the output it stands.
+#![doc = include_str!("table.md")]
 
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
@@ -36,7 +27,6 @@ pub(super) struct Table {
     slots: Vec<Slot>,
     free: Vec<u32>,
     by_fd: HashMap<Fd, u32, BuildHasherDefault<FdHasher>>,
-    /// The rows that are parked.
     parked: Vec<u64>,
     /// How many sources take datagrams.
     datagrams: usize,
@@ -185,7 +175,6 @@ impl Table {
         }
     }
 
-    /// Takes the row of a direction out of the list.
     pub(super) fn disarm(&mut self, key: Key, direction: Direction) {
         if self.find(key).is_some() {
             self.unpark_one(key, direction);
@@ -209,7 +198,6 @@ impl Table {
         }
     }
 
-    /// Arms what is parked.
     pub(super) fn unpark(&mut self) {
         while let Some(userdata) = self.parked.pop() {
             let (key, direction) = Key::unpack(userdata);
@@ -220,13 +208,13 @@ impl Table {
         }
     }
 
-    pub(super) fn parked(&self) -> usize {
-        self.parked.len()
-    }
-
     /// Whether a wait may end with nothing: see [`Table::park_writers`], [`Table::report_silent`].
     pub(super) fn has_suspects(&self) -> bool {
-        self.datagrams > 0 || self.rows.has_writers()
+        self.datagrams > 0 || self.rows.writers > 0
+    }
+
+    pub(super) fn parked(&self) -> usize {
+        self.parked.len()
     }
 
     pub(super) fn has_armed(&self) -> bool {

@@ -12,13 +12,12 @@ use std::os::wasi::ffi::OsStrExt;
 use std::path::Path;
 
 use super::abi::sock::{self, Address, Family, Kind};
-use super::socket::{Socket, Told, socket_type};
+use super::socket::{Socket, Told, calls, socket_type};
 use crate::error::{ErrorKind, error};
 
 /// The address of a Unix socket: a path of the host, or nothing.
 ///
 /// # Hosts
-///
 /// On Unix this is `std::os::unix::net::SocketAddr`, whose `from_pathname` takes an empty path too.
 #[derive(Clone)]
 pub struct SocketAddr(Address);
@@ -27,7 +26,6 @@ impl SocketAddr {
     /// The address of the socket at `path`, a path of the host.
     ///
     /// # Errors
-    ///
     /// If `path` is empty, longer than 108 bytes, or has a zero byte in it.
     pub fn from_pathname<P: AsRef<Path>>(path: P) -> io::Result<SocketAddr> {
         let path = path.as_ref().as_os_str().as_bytes();
@@ -57,7 +55,6 @@ impl SocketAddr {
         self.0.path().iter().all(|&byte| byte == 0)
     }
 
-    /// The address for a call that needs a name.
     fn named(&self) -> io::Result<&Address> {
         if self.is_unnamed() {
             let (what, advice) = ("the address has no name", "make one by `from_pathname`");
@@ -123,12 +120,11 @@ pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketA
 socket_type!(UnixDatagram, Datagram, SocketAddr, Datagrams);
 
 impl UnixDatagram {
-    pub(crate) fn connect(&self, path: &Path) -> io::Result<()> {
-        sock::connect(self.as_fd(), &SocketAddr::from_pathname(path)?.0)
-    }
-
-    pub(crate) fn send_to(&self, bytes: &[u8], path: &Path) -> io::Result<usize> {
-        sock::send_to(self.as_fd(), bytes, &SocketAddr::from_pathname(path)?.0)
+    calls! {
+        connect(self, path: &Path) -> ()
+            = sock::connect(self.as_fd(), &SocketAddr::from_pathname(path)?.0);
+        send_to(self, bytes: &[u8], path: &Path) -> usize
+            = sock::send_to(self.as_fd(), bytes, &SocketAddr::from_pathname(path)?.0);
     }
 }
 

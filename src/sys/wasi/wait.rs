@@ -25,13 +25,10 @@ use crate::sys::Direction;
 /// the host still answers nothing; so this takes a tenth of the time at most.
 const PAUSE: u64 = 10_000_000;
 const PAUSE_PER_ROW: u64 = 40_000;
-
 /// How many calls in a row may say nothing before a wait gives up on the host.
 const PATIENCE: u32 = 16;
-
 /// How often a wait heals the host. What is unknown even then is the row's own error.
 const HEALINGS: u32 = 4;
-
 /// How often one call may be interrupted. Each time somebody has stopped the process.
 const INTERRUPTIONS: u32 = 1024;
 
@@ -39,10 +36,8 @@ const INTERRUPTIONS: u32 = 1024;
 pub(super) trait Host {
     /// `poll_oneoff`: waits for one of `rows`, writes the answer to `events`, returns its length.
     fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize>;
-
     /// The monotonic clock, in nanoseconds.
     fn now(&mut self) -> u64;
-
     /// A socket that can always be written to, if there is one: a wait that has it in the list
     /// ends at once. On WasmEdge the shortest clock costs 35 µs instead.
     fn spare(&mut self) -> Option<Fd>;
@@ -57,7 +52,6 @@ pub(super) struct Waiter<H> {
     rest: Range<usize>,
     /// Wakes that have not been delivered: the wakers' tokens, each once.
     wakes: Vec<Token>,
-    /// How many wakers there have been.
     wakers: usize,
     wake_goes_first: bool,
     /// When the parked rows come back, by the host's clock; known from the next wait on.
@@ -324,7 +318,6 @@ impl Timer {
         }
     }
 
-    /// The wait began at `now`.
     fn start(&mut self, now: u64) {
         self.deadline = self.limit.map(|limit| now.saturating_add(limit));
         self.now = Some(now);

@@ -69,13 +69,11 @@ impl Address {
     /// How long a path can be. It needs no zero byte at its end.
     pub(crate) const MAX_PATH: usize = 108;
 
-    fn new(family: Family, port: u16, bytes: &[u8]) -> Address {
+    fn new(family: Family, port: u16, told: &[u8]) -> Address {
         let family = family as u16;
-        let mut storage = Storage {
-            family,
-            bytes: [0; 126],
-        };
-        storage.bytes[..bytes.len()].copy_from_slice(bytes);
+        let mut bytes = [0; 126];
+        bytes[..told.len()].copy_from_slice(told);
+        let storage = Storage { family, bytes };
         Address { storage, port }
     }
 

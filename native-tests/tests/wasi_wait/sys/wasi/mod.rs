@@ -43,3 +43,12 @@ pub struct Event {
     pub token: crate::Token,
     pub ready: crate::ready::Ready,
 }
+
+#[cfg(test)]
+impl row::Key {
+    /// Names no slot.
+    const NOBODY: row::Key = row::Key {
+        slot: u32::MAX,
+        generation: 0,
+    };
+}

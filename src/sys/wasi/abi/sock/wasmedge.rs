@@ -171,17 +171,11 @@ pub(crate) fn peer_addr(fd: BorrowedFd<'_>) -> io::Result<Address> {
 /// alone is zero.
 #[inline]
 fn told(call: impl FnOnce(&Iovec, &mut u32) -> i32) -> io::Result<Address> {
-    let mut storage = Storage {
-        family: 0,
-        bytes: [0; 126],
-    };
-    let mut port = 0;
+    let (family, bytes, mut port) = (0, [0; 126], 0);
+    let mut storage = Storage { family, bytes };
     // The pointer must carry the right to write, or an optimiser reads its own zeros afterwards.
-    let buffer = Iovec {
-        buf: (&raw mut storage).cast(),
-        buf_len: size_of::<Storage>(),
-    };
-    cvt(call(&buffer, &mut port))?;
+    let (buf, buf_len) = ((&raw mut storage).cast(), size_of::<Storage>());
+    cvt(call(&Iovec { buf, buf_len }, &mut port))?;
     // A Unix address has no port, and the host leaves anything there.
     let port = port as u16;
     Ok(Address { storage, port })
