@@ -128,7 +128,6 @@ impl fmt::Debug for Events {
 impl<'a> IntoIterator for &'a Events {
     type Item = &'a Event;
     type IntoIter = Iter<'a>;
-
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
@@ -142,12 +141,10 @@ pub struct Iter<'a> {
 
 impl<'a> Iterator for Iter<'a> {
     type Item = &'a Event;
-
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.inner.next()
     }
-
     #[inline]
     fn size_hint(&self) -> (usize, Option<usize>) {
         self.inner.size_hint()
@@ -170,11 +167,9 @@ impl<T: Source + ?Sized> Source for Box<T> {
     fn register(&mut self, r: &Registry, t: Token, i: Interest) -> Result<()> {
         (**self).register(r, t, i)
     }
-
     fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> Result<()> {
         (**self).reregister(r, t, i)
     }
-
     fn deregister(&mut self, r: &Registry) -> Result<()> {
         (**self).deregister(r)
     }

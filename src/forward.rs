@@ -112,7 +112,8 @@ macro_rules! try_io {
     };
 }
 
-/// `Read`, for a stream of bytes and its reference.
+/// `Read`, for a stream of bytes and its reference. `{ s }` is the host's socket by a reference of
+/// its own, which std's `Read` borrows mutably.
 macro_rules! reads {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSliceMut, Read};
@@ -121,11 +122,11 @@ macro_rules! reads {
             impl Read for $name {
                 #[inline]
                 fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                    self.inner.read(read(buf.len()), |mut s| s.read(buf))
+                    self.inner.read(read(buf.len()), |s| { s }.read(buf))
                 }
                 #[inline]
                 fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                    self.inner.read(read(total(bufs)), |mut s| s.read_vectored(bufs))
+                    self.inner.read(read(total(bufs)), |s| { s }.read_vectored(bufs))
                 }
             }
         )+
@@ -142,12 +143,12 @@ macro_rules! writes {
             impl Write for $name {
                 #[inline]
                 fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                    self.inner.io(Direction::Write, written(buf.len()), |mut s| s.write(buf))
+                    self.inner.io(Direction::Write, written(buf.len()), |s| { s }.write(buf))
                 }
                 #[inline]
                 fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
                     let rule = written(total(bufs));
-                    self.inner.io(Direction::Write, rule, |mut s| s.write_vectored(bufs))
+                    self.inner.io(Direction::Write, rule, |s| { s }.write_vectored(bufs))
                 }
                 #[inline]
                 fn flush(&mut self) -> io::Result<()> {

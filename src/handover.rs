@@ -75,7 +75,6 @@ impl<'a, T: FromRawFd> SocketRef<'a, T> {
 
 impl<T> Deref for SocketRef<'_, T> {
     type Target = T;
-
     fn deref(&self) -> &T {
         &self.socket
     }

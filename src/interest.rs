@@ -71,7 +71,6 @@ questions! {
 
 impl BitOr for Interest {
     type Output = Self;
-
     #[inline]
     fn bitor(self, other: Self) -> Self {
         self.add(other)

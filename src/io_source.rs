@@ -151,13 +151,11 @@ impl<T: AsSource> event::Source for IoSource<T> {
         self.row = row.inspect_err(|_| self.registry = 0)?;
         Ok(())
     }
-
     #[inline]
     fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
         self.is_held(r)?;
         r.selector.modify(&self.row, self.inner.source(), t, i)
     }
-
     #[inline]
     fn deregister(&mut self, r: &Registry) -> io::Result<()> {
         self.is_held(r)?;

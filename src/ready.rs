@@ -42,7 +42,6 @@ impl Ready {
 
 impl BitOr for Ready {
     type Output = Ready;
-
     #[inline]
     fn bitor(self, other: Ready) -> Ready {
         Ready(self.0 | other.0)

@@ -58,17 +58,14 @@ impl super::Selector for Selector {
     type Source = Source;
     type Row = Row;
     type Event = Event;
-
     fn new() -> io::Result<Selector> {
         open_poller()?;
         let waiter = Waiter::new(WasiHost(None));
         Ok(Selector(Arc::new(Mutex::new(waiter))))
     }
-
     fn try_clone(&self) -> io::Result<Selector> {
         Ok(self.clone())
     }
-
     fn subscribe(&self, source: Source, token: Token, interest: Interest) -> io::Result<Row> {
         if !source.trusted {
             abi::pollable(source.fd)?;
@@ -81,17 +78,14 @@ impl super::Selector for Selector {
         })?;
         Ok(Row(Some((self.clone(), key))))
     }
-
     fn modify(&self, row: &Row, _: Source, token: Token, interest: Interest) -> io::Result<()> {
         row.change(|table, key| table.modify(key, token, interest));
         Ok(())
     }
-
     fn unsubscribe(&self, row: Row, _: Source) -> io::Result<()> {
         drop(row);
         Ok(())
     }
-
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
         self.lock().wait(events, timeout)
     }
@@ -117,15 +111,12 @@ impl Row {
 
 impl super::Row for Row {
     const NONE: Row = Row(None);
-
     const LEVEL: bool = true;
-
     fn note(&self, direction: Direction, outcome: Outcome) {
         if outcome != Outcome::Nothing {
             self.change(|table, key| table.note(key, direction, outcome));
         }
     }
-
     fn permit_read(&self) -> io::Result<()> {
         if !abi::SHORT_IS_ALL {
             return Ok(());
@@ -156,7 +147,6 @@ impl super::RawEvent for Event {
     fn token(&self) -> Token {
         self.token
     }
-
     fn is(&self, ready: Ready) -> bool {
         self.ready.contains(ready)
     }
@@ -170,13 +160,11 @@ pub(crate) struct Waker {
 
 impl super::Wake for Waker {
     type Selector = Selector;
-
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
         let selector = selector.clone();
         selector.lock().expect_waker();
         Ok(Waker { selector, token })
     }
-
     fn wake(&self) -> io::Result<()> {
         self.selector.lock().wake(self.token);
         Ok(())
@@ -196,11 +184,9 @@ impl Host for WasiHost {
     fn poll(&mut self, rows: &[Subscription], events: &mut [wasi::Event]) -> io::Result<usize> {
         abi::poll(rows, events)
     }
-
     fn now(&mut self) -> u64 {
         abi::now()
     }
-
     fn spare(&mut self) -> Option<Fd> {
         self.0 = self.0.take().or_else(abi::spare);
         self.0.as_ref().map(|fd| fd.as_raw_fd() as Fd)

@@ -119,13 +119,11 @@ impl Hasher for FdHasher {
     fn finish(&self) -> u64 {
         self.0
     }
-
     fn write(&mut self, bytes: &[u8]) {
         for byte in bytes {
             self.write_u32(u32::from(*byte));
         }
     }
-
     fn write_u32(&mut self, fd: u32) {
         self.0 = (self.0 ^ u64::from(fd)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
     }

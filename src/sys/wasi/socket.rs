@@ -7,7 +7,7 @@
 //! and programs give up where it fails.
 
 use std::fmt;
-use std::io::{self, IoSlice, IoSliceMut, Read, Write};
+use std::io::{self, IoSlice, IoSliceMut};
 use std::marker::PhantomData;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
@@ -75,6 +75,16 @@ macro_rules! calls {
 }
 pub(super) use calls;
 
+/// Sockets that a call to the host opens.
+macro_rules! opens {
+    ($($open:ident($($argument:ident: $type:ty)?) -> $socket:ty = $call:expr;)*) => {$(
+        pub(crate) fn $open($($argument: $type)?) -> io::Result<$socket> {
+            $call.map(Socket::opened)
+        }
+    )*};
+}
+pub(super) use opens;
+
 impl<T> Socket<T> {
     pub(super) fn opened(fd: OwnedFd) -> Socket<T> {
         let (trusted, of) = (true, PhantomData);
@@ -87,6 +97,11 @@ impl<T> Socket<T> {
         peek(self, to: &mut [u8]) -> usize
             = sock::recv(self.as_fd(), &mut [IoSliceMut::new(to)], PEEK);
         send(self, bytes: &[u8]) -> usize = sock::send(self.as_fd(), &[IoSlice::new(bytes)]);
+        read(self, to: &mut [u8]) -> usize = self.recv(to);
+        read_vectored(self, to: &mut [IoSliceMut<'_>]) -> usize
+            = sock::recv(self.as_fd(), to, TAKE);
+        write(self, bytes: &[u8]) -> usize = self.send(bytes);
+        write_vectored(self, pieces: &[IoSlice<'_>]) -> usize = sock::send(self.as_fd(), pieces);
         shutdown(self, how: Shutdown) -> () = sock::shutdown(self.as_fd(), how);
     }
 
@@ -109,36 +124,6 @@ impl<T: Type> Socket<T> {
     fn receive(&self, to: &mut [u8], flags: Riflags) -> io::Result<(usize, T::Address)> {
         let (length, from) = sock::recv_from(self.as_fd(), to, flags)?;
         Ok((length, T::Address::sender(from)?))
-    }
-}
-
-/// Bytes in, by one call to the host, however many pieces they are in.
-impl<T> Read for &Socket<T> {
-    #[inline]
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        self.recv(buffer)
-    }
-
-    #[inline]
-    fn read_vectored(&mut self, pieces: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        sock::recv(self.as_fd(), pieces, TAKE)
-    }
-}
-
-/// Bytes out, as they come in.
-impl<T> Write for &Socket<T> {
-    #[inline]
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.send(bytes)
-    }
-
-    #[inline]
-    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
-        sock::send(self.as_fd(), pieces)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
@@ -228,15 +213,7 @@ impl TcpStream {
     }
 }
 
-pub(crate) fn tcp_connect(to: SocketAddr) -> io::Result<TcpStream> {
-    sock::connected(Kind::Stream, &to.into()).map(Socket::opened)
-}
-
 socket_type!(TcpListener, Listener, SocketAddr, Listener);
-
-pub(crate) fn tcp_bind(at: SocketAddr) -> io::Result<TcpListener> {
-    sock::listening(&at.into()).map(Socket::opened)
-}
 
 /// The next connection that is still one: WasmEdge (0.14 to 0.17) also hands out those that the
 /// peer has reset while they were queued, which then have no address.
@@ -263,10 +240,12 @@ impl UdpSocket {
     }
 }
 
-pub(crate) fn udp_bind(at: SocketAddr) -> io::Result<UdpSocket> {
-    sock::bound(Kind::Datagram, &at.into()).map(Socket::opened)
-}
-
 pub(crate) fn udp_only_v6(_: &UdpSocket) -> io::Result<bool> {
     no_option("only_v6")
+}
+
+opens! {
+    tcp_connect(to: SocketAddr) -> TcpStream = sock::connected(Kind::Stream, &to.into());
+    tcp_bind(at: SocketAddr) -> TcpListener = sock::listening(&at.into());
+    udp_bind(at: SocketAddr) -> UdpSocket = sock::bound(Kind::Datagram, &at.into());
 }

@@ -293,13 +293,9 @@ impl Table {
         }
     }
 
-    /// Reports rows that the host was handed and that `suspect` picks, each time from where there
+    /// Reports rows that the host was handed and that `pick` names, each time from where there
     /// was no room left.
-    fn report_in_turn(
-        &mut self,
-        out: &mut Vec<Event>,
-        suspect: impl Fn(&Table, usize, Direction) -> bool,
-    ) {
+    fn report_in_turn(&mut self, out: &mut Vec<Event>, pick: fn(&Table, usize, Direction) -> bool) {
         let count = self.slots.len();
         let first = self.turn;
         for at in (first..first + count).map(|at| at % count) {
@@ -307,7 +303,7 @@ impl Table {
             let slot = at as u32;
             for direction in [Direction::Read, Direction::Write] {
                 let armed = self.rows.is_armed(slot, direction);
-                if !armed || !suspect(self, at, direction) {
+                if !armed || !pick(self, at, direction) {
                     continue;
                 }
                 let row = Key { slot, generation }.pack(direction);

@@ -12,7 +12,7 @@ use std::os::wasi::ffi::OsStrExt;
 use std::path::Path;
 
 use super::abi::sock::{self, Address, Family, Kind};
-use super::socket::{Socket, Told, calls, socket_type};
+use super::socket::{Socket, Told, calls, opens, socket_type};
 use crate::error::{ErrorKind, error};
 
 /// The address of a Unix socket: a path of the host, or nothing.
@@ -73,7 +73,6 @@ impl Told for SocketAddr {
         }
         Ok(SocketAddr(address))
     }
-
     /// The path is what counts: the family is garbage where there is none.
     fn sender(address: Address) -> io::Result<SocketAddr> {
         Ok(SocketAddr(Address::unix(address.path())))
@@ -91,20 +90,7 @@ impl fmt::Debug for SocketAddr {
 }
 
 socket_type!(UnixStream, Stream, SocketAddr, Stream);
-
-pub(crate) fn stream_connect(to: &SocketAddr) -> io::Result<UnixStream> {
-    sock::connected(Kind::Stream, to.named()?).map(Socket::opened)
-}
-
-pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
-    no_pair()
-}
-
 socket_type!(UnixListener, Listener, SocketAddr, Listener);
-
-pub(crate) fn listener_bind(at: &SocketAddr) -> io::Result<UnixListener> {
-    sock::listening(at.named()?).map(Socket::opened)
-}
 
 /// The next connection. One whose address cannot be told is one all the same: what its peer has
 /// sent before it went can be read.
@@ -128,20 +114,17 @@ impl UnixDatagram {
     }
 }
 
-pub(crate) fn datagram_bind(at: &SocketAddr) -> io::Result<UnixDatagram> {
-    sock::bound(Kind::Datagram, at.named()?).map(Socket::opened)
-}
-
-pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
-    sock::open(Family::Unix, Kind::Datagram).map(Socket::opened)
-}
-
-pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-    no_pair()
-}
+pub(crate) use self::{no_pair as datagram_pair, no_pair as stream_pair};
 
 #[cold]
-fn no_pair<T>() -> io::Result<T> {
+pub(crate) fn no_pair<T>() -> io::Result<(T, T)> {
     let advice = "WASI has no such call; bind, connect and accept on a path instead";
     Err(error(ErrorKind::Unsupported, "pair", advice))
+}
+
+opens! {
+    stream_connect(to: &SocketAddr) -> UnixStream = sock::connected(Kind::Stream, to.named()?);
+    listener_bind(at: &SocketAddr) -> UnixListener = sock::listening(at.named()?);
+    datagram_bind(at: &SocketAddr) -> UnixDatagram = sock::bound(Kind::Datagram, at.named()?);
+    datagram_unbound() -> UnixDatagram = sock::open(Family::Unix, Kind::Datagram);
 }

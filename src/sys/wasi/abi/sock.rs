@@ -9,7 +9,7 @@
 use std::io::{self, IoSlice, IoSliceMut};
 use std::mem::offset_of;
 use std::net::{Ipv4Addr, Ipv6Addr, Shutdown, SocketAddr};
-use std::os::fd::{AsRawFd, BorrowedFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
 use std::slice;
 
 use wasi::{Ciovec, Fd, Iovec, Riflags};
@@ -172,8 +172,15 @@ pub(crate) fn shutdown(fd: BorrowedFd<'_>, how: Shutdown) -> io::Result<()> {
     cvt(unsafe { wasi::sock_shutdown(raw(fd), how) })
 }
 
+fn owned(fd: Fd) -> OwnedFd {
+    // SAFETY: called with what the host has just opened for us, so nobody else has it. WasmEdge's
+    // descriptors are below 2^31, so it is not -1.
+    unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
+}
+
 /// One call sets all flags, so this clears the others, which a socket has not.
-fn set_nonblocking(fd: BorrowedFd<'_>) -> io::Result<()> {
+fn nonblocking(fd: OwnedFd) -> io::Result<OwnedFd> {
     // SAFETY: no pointers.
-    cvt(unsafe { wasi::fd_fdstat_set_flags(raw(fd), wasi::FDFLAGS_NONBLOCK) })
+    cvt(unsafe { wasi::fd_fdstat_set_flags(raw(fd.as_fd()), wasi::FDFLAGS_NONBLOCK) })?;
+    Ok(fd)
 }

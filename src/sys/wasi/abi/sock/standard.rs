@@ -3,12 +3,12 @@
 
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use wasi::Riflags;
 
 use super::super::cvt;
-use super::{Address, Family, Kind, raw, set_nonblocking};
+use super::{Address, Family, Kind, nonblocking, owned, raw};
 use crate::error::{ErrorKind, error};
 
 // The options, by the names that an error calls them.
@@ -34,10 +34,7 @@ pub(crate) fn spare() -> Option<OwnedFd> {
 pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     // SAFETY: no pointers of ours.
     let accepted = cvt(unsafe { wasi::sock_accept(raw(fd), wasi::FDFLAGS_NONBLOCK) })?;
-    // SAFETY: the host has just opened this descriptor for us, so nobody else has it.
-    let accepted = unsafe { OwnedFd::from_raw_fd(accepted as RawFd) };
-    set_nonblocking(accepted.as_fd())?;
-    Ok(accepted)
+    nonblocking(owned(accepted))
 }
 
 /// Where a connection came from that has just been accepted: nobody can tell.

@@ -7,11 +7,11 @@
 //! All sockets are made non-blocking, and a function that fails has closed what it opened.
 
 use std::io::{self, IoSlice, IoSliceMut};
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use wasi::{Ciovec, Fd, Iovec, Riflags, Size};
 
-use super::{Address, Family, Kind, Storage, raw, set_nonblocking};
+use super::{Address, Family, Kind, Storage, nonblocking, owned, raw};
 use crate::error::{ErrorKind, error};
 
 // An address is passed as a pointer to its pointer and length, which is what an iovec is: the
@@ -77,9 +77,7 @@ pub(crate) fn spare() -> Option<OwnedFd> {
 }
 
 pub(crate) fn open(family: Family, kind: Kind) -> io::Result<OwnedFd> {
-    let fd = create(family, kind)?;
-    set_nonblocking(fd.as_fd())?;
-    Ok(fd)
+    create(family, kind).and_then(nonblocking)
 }
 
 fn create(family: Family, kind: Kind) -> io::Result<OwnedFd> {
@@ -93,12 +91,6 @@ fn create(family: Family, kind: Kind) -> io::Result<OwnedFd> {
         }
         errno => cvt(errno).map(|()| owned(fd)),
     }
-}
-
-fn owned(fd: Fd) -> OwnedFd {
-    // SAFETY: called with what the host has just opened for us, so nobody else has it. WasmEdge's
-    // descriptors are below 2^31, so it is not -1.
-    unsafe { OwnedFd::from_raw_fd(fd as RawFd) }
 }
 
 /// A new socket, connected to `to` or on its way there.
@@ -147,9 +139,7 @@ pub(crate) fn accept(fd: BorrowedFd<'_>) -> io::Result<OwnedFd> {
     let mut accepted = 0;
     // SAFETY: the host writes one descriptor, and `accepted` is that.
     cvt(unsafe { sock_accept_v2(raw(fd), 0, &mut accepted) })?;
-    let accepted = owned(accepted);
-    set_nonblocking(accepted.as_fd())?;
-    Ok(accepted)
+    nonblocking(owned(accepted))
 }
 
 /// Where a connection came from that has just been accepted.
