@@ -128,6 +128,7 @@ impl fmt::Debug for Events {
 impl<'a> IntoIterator for &'a Events {
     type Item = &'a Event;
     type IntoIter = Iter<'a>;
+
     fn into_iter(self) -> Self::IntoIter {
         self.iter()
     }
@@ -141,6 +142,7 @@ pub struct Iter<'a> {
 
 impl<'a> Iterator for Iter<'a> {
     type Item = &'a Event;
+
     #[inline]
     fn next(&mut self) -> Option<Self::Item> {
         self.inner.next()

@@ -117,7 +117,7 @@ macro_rules! try_io {
 macro_rules! reads {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSliceMut, Read};
-        use $crate::io_source::forward::{read, total};
+        use $crate::forward::{read, total};
         $(
             impl Read for $name {
                 #[inline]
@@ -137,7 +137,7 @@ macro_rules! reads {
 macro_rules! writes {
     ($($name:ty),+) => { const _: () = {
         use std::io::{self, IoSlice, Write};
-        use $crate::io_source::forward::{total, written};
+        use $crate::forward::{total, written};
         use $crate::sys::Direction;
         $(
             impl Write for $name {

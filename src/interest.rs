@@ -71,6 +71,7 @@ questions! {
 
 impl BitOr for Interest {
     type Output = Self;
+
     #[inline]
     fn bitor(self, other: Self) -> Self {
         self.add(other)

@@ -5,10 +5,6 @@
 //! table, and the outcome of the next I/O call decides when it goes back in: see [`Outcome`].
 //! A rule turns a call's result into its outcome; the rules stand with the calls they are for.
 
-#[macro_use]
-#[path = "forward.rs"]
-pub(crate) mod forward;
-
 use std::io::{self, ErrorKind};
 
 use crate::error::error;

@@ -6,6 +6,8 @@
 
 #[cfg(any(feature = "net", all(unix, feature = "os-ext")))]
 #[macro_use]
+mod forward;
+#[cfg(any(feature = "net", all(unix, feature = "os-ext")))]
 mod io_source;
 
 mod error;

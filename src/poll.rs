@@ -31,10 +31,6 @@ impl Poll {
     ///
     /// # Errors
     /// The host's: a full descriptor table, above all.
-    ///
-    /// # Hosts
-    /// On WASI it makes one call that lasts under 0.1 ms, so that WasmEdge opens what it waits with
-    /// while there are descriptors left: without it a later shortage would end all waiting.
     pub fn new() -> io::Result<Poll> {
         static NEXT_ID: AtomicU32 = AtomicU32::new(1);
         let selector = sys::selector()?;
@@ -64,10 +60,6 @@ impl Poll {
     /// - [`InvalidInput`](io::ErrorKind::InvalidInput): `events` has capacity 0.
     ///
     /// What goes wrong with one source is an event for that source, never an error here.
-    ///
-    /// # Hosts
-    /// On WASI, `InvalidInput` also tells of a wait that could never end: without a timeout, and
-    /// with no source that is watched. There a call that the host interrupts is made again.
     ///
     /// [`Waker`]: crate::Waker
     pub fn poll(&mut self, events: &mut Events, timeout: Option<Duration>) -> io::Result<()> {

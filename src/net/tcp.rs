@@ -25,10 +25,6 @@ impl TcpListener {
     ///
     /// # Errors
     /// The host's: above all, that the address is in use, or not this machine's.
-    ///
-    /// # Hosts
-    /// On WASI without feature `wasmedge`, `Unsupported`. There the scope of an IPv6 address
-    /// cannot be given: link-local addresses fail.
     pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
         socket::tcp_bind(address).map(TcpListener::over)
     }
@@ -39,12 +35,6 @@ impl TcpListener {
     /// [`WouldBlock`](io::ErrorKind::WouldBlock) where no connection waits. Else the host's. A
     /// server does well to live through any of them: a full descriptor table passes, and the
     /// error of one connection does not concern the others.
-    ///
-    /// # Hosts
-    /// On WASI, a connection that its peer reset while it waited is dropped, and the next one is
-    /// accepted. After an error that would come again at once, such as a full descriptor table,
-    /// the next event comes after a pause. Without feature `wasmedge` the host tells no address,
-    /// and the result has the unspecified one, `0.0.0.0:0`.
     #[inline]
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let accepted = self.inner.io(Read, item, socket::tcp_accept);
@@ -75,7 +65,7 @@ impl TcpStream {
     ///
     /// # Errors
     /// The host's, where not even an attempt can be made. A refused connection is mostly told
-    /// later, as above. Hosts differ as with [`TcpListener::bind`].
+    /// later, as above. Hosts differ as with [`TcpListener`].
     pub fn connect(address: SocketAddr) -> io::Result<TcpStream> {
         socket::tcp_connect(address).map(TcpStream::over)
     }
@@ -101,12 +91,8 @@ impl TcpStream {
 methods! { TcpStream:
     /// Switches Nagle's algorithm off (`true`) or on (`TCP_NODELAY`).
     ///
-    /// With it off, a small write does not wait for the acknowledgement of the one before.
-    ///
-    /// # Hosts
-    /// On WASI the call succeeds and has no effect, since WasmEdge up to 0.17 has no such option:
-    /// programs set it as a matter of course, and without it they are slower and never wrong.
-    /// See [`TcpStream`] for what helps.
+    /// With it off, a small write does not wait for the acknowledgement of the one before. On WASI
+    /// the call succeeds and has no effect: see [`TcpStream`].
     set_nodelay(nodelay: bool) -> ();
     /// Whether Nagle's algorithm is off. On WASI always `false`, which is the truth.
     nodelay() -> bool;

@@ -16,17 +16,13 @@ pub struct UdpSocket {
 
 impl UdpSocket {
     /// Opens a socket and binds it to `address`. What
-    /// [`TcpListener::bind`](crate::net::TcpListener::bind) says of port 0, of errors and of hosts
-    /// holds here too.
+    /// [`TcpListener::bind`](crate::net::TcpListener::bind) says of port 0 and of errors, and its
+    /// type of IPv6's scopes, holds here too.
     pub fn bind(address: SocketAddr) -> io::Result<UdpSocket> {
         socket::udp_bind(address).map(UdpSocket::over)
     }
 
     /// Whether an IPv6 socket refuses IPv4 peers (`IPV6_V6ONLY`). It fails on an IPv4 socket.
-    ///
-    /// # Hosts
-    /// On WASI `Unsupported`. There `[::]` takes IPv4 peers too, where the machine is set up as
-    /// usual.
     pub fn only_v6(&self) -> io::Result<bool> {
         socket::udp_only_v6(self.inner.inner())
     }
@@ -34,10 +30,6 @@ impl UdpSocket {
 
 methods! { UdpSocket:
     /// Sends a datagram to `target`.
-    ///
-    /// # Hosts
-    /// epoll tells of room after every datagram that has left. On WASI it is told after
-    /// `WouldBlock`: send until then, at each writable event.
     send_to(buf: &[u8], target: SocketAddr) -> usize = Write, sent;
     /// Receives a datagram, and tells who sent it. What does not fit into `buf` is lost.
     ///

@@ -58,6 +58,7 @@ impl super::Selector for Selector {
     type Source = Source;
     type Row = Row;
     type Event = Event;
+
     fn new() -> io::Result<Selector> {
         open_poller()?;
         let waiter = Waiter::new(WasiHost(None));
@@ -112,6 +113,7 @@ impl Row {
 impl super::Row for Row {
     const NONE: Row = Row(None);
     const LEVEL: bool = true;
+
     fn note(&self, direction: Direction, outcome: Outcome) {
         if outcome != Outcome::Nothing {
             self.change(|table, key| table.note(key, direction, outcome));
@@ -160,6 +162,7 @@ pub(crate) struct Waker {
 
 impl super::Wake for Waker {
     type Selector = Selector;
+
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
         let selector = selector.clone();
         selector.lock().expect_waker();
