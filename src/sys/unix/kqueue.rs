@@ -10,10 +10,8 @@
 //! descriptor that closes takes its rows along.
 //!
 //! The kernel takes a second registration for a change of the first. It has no row for urgent data:
-//! that interest is accepted and never fires.
-//!
-//! The waker is a row of `EVFILT_USER` in the same queue, named by the number of its own duplicate
-//! of the queue's descriptor, which no other waker has meanwhile.
+//! that interest is accepted and never fires. The waker is a row of `EVFILT_USER` in the same queue,
+//! named by the number of its own duplicate of the queue, which no other waker has meanwhile.
 #![allow(unsafe_code)]
 
 use std::io::{self, ErrorKind};
