@@ -27,7 +27,7 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct State {
-    /// For each filter, by the descriptor's number. What the kernel has forgotten may still be here.
+    /// For each filter, by the descriptor's number. What Linux has forgotten may still be here.
     rows: [Vec<Option<Row>>; 2],
     users: Vec<User>,
     rows_made: u32,
@@ -108,7 +108,8 @@ impl Queue {
         linux(unsafe { socketpair(AF_UNIX, SOCK_STREAM, 0, ends.as_mut_ptr()) })?;
         let [near, far] = ends.map(owned);
         let (near, far) = (near?, far?);
-        // SAFETY: no pointers. What the caller gets is left as a BSD leaves it: it outlives an exec.
+        // What the caller gets is left as a BSD leaves it: it outlives an `exec`.
+        // SAFETY: no pointers.
         linux(unsafe { fcntl(far.as_raw_fd(), F_SETFD, FD_CLOEXEC) })?;
         // SAFETY: no pointers.
         let epoll = || owned(unsafe { epoll_create1(EPOLL_CLOEXEC) });
