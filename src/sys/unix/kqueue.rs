@@ -9,8 +9,8 @@
 //! [`Event`](crate::event::Event) is the kernel's own struct and is translated when it is asked.
 //!
 //! The kernel takes a second registration for a change of the first. It has no row for urgent data:
-//! that interest is accepted and never fires. The waker is a row of `EVFILT_USER` in the same queue,
-//! named by the number of its own duplicate of the queue, which no other waker has meanwhile.
+//! that interest is accepted and never fires. The waker is a row of `EVFILT_USER` in the queue,
+//! named by the number of its own duplicate of it, which no other waker has meanwhile.
 #![allow(unsafe_code)]
 
 use std::io::{self, ErrorKind};
@@ -109,8 +109,7 @@ fn control(queue: &OwnedFd, changes: &mut [libc::kevent]) -> io::Result<()> {
     Ok(())
 }
 
-/// The one call, by which changes go in and events come out, whose number is the answer: to be
-/// made with as many changes and as much room for events as it says.
+/// The one call, for as many changes and as much room as it is told. It answers how many came out.
 unsafe fn kevent(
     queue: &OwnedFd,
     (changes, count): (*const libc::kevent, usize),
@@ -119,11 +118,8 @@ unsafe fn kevent(
 ) -> io::Result<usize> {
     let timeout = timeout.map(timespec);
     let timeout = timeout.as_ref().map_or(ptr::null(), ptr::from_ref);
-    let (queue, count, room) = (
-        queue.as_raw_fd(),
-        count as _,
-        room.min(i32::MAX as usize) as _,
-    );
+    let (queue, count) = (queue.as_raw_fd(), count as _);
+    let room = room.min(i32::MAX as usize) as _;
     // SAFETY: the caller's promise, and `timeout` lives through the call.
     cvt(unsafe { libc::kevent(queue, changes, count, events, room, timeout) }).map(|n| n as usize)
 }

@@ -105,8 +105,7 @@ pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, sockaddr_in6, sock
     let mut address: sockaddr_in6 = unsafe { std::mem::zeroed() };
     let mut length = size_of_val(&address) as socklen_t;
     let to = (&raw mut address).cast();
-    // SAFETY: the kernel writes no more to `address` than `length` said at first, and what the
-    // call answers is new.
+    // SAFETY: the kernel writes at most `length` bytes to `address`, and what it answers is new.
     let socket = unsafe { own(open::accept4(listener, to, &mut length, open::FLAGS)) };
     Ok((socket.and_then(open::finish)?, address, length))
 }
