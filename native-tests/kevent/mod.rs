@@ -87,8 +87,8 @@ pub unsafe fn kqueue() -> c_int {
 ///
 /// # Safety
 ///
-/// There are `nchanges` at `changelist` and room for `nevents` at `eventlist`, and `timeout` is null
-/// or points to one.
+/// There are `nchanges` at `changelist`, there is room for `nevents` at `eventlist`, and `timeout`
+/// is null or points to one.
 pub unsafe fn kevent(
     kq: c_int,
     changelist: *const kevent,
