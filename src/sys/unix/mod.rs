@@ -11,6 +11,7 @@ use crate::{Poll, Registry};
 #[cfg_attr(
     any(
         all(target_os = "android", target_arch = "x86"),
+        mio_kqueue_model,
         target_os = "aix",
         target_os = "espidf",
         target_os = "haiku",
@@ -83,7 +84,7 @@ impl<T: AsRawFd> crate::io_source::AsSource for T {
 }
 
 // What each set of features uses a part of.
-const _: fn() = || _ = (open::FLAGS, open::accept4, open::pipe2, open::finish);
+const _: fn() = || _ = (open::FLAGS, open::accept4, pipe);
 
 /// A libc call's answer as a result: -1 is the thread's last error.
 #[inline]
@@ -106,4 +107,14 @@ fn last_error() -> io::Error {
 unsafe fn own(answer: c_int) -> io::Result<OwnedFd> {
     // SAFETY: the caller's promise.
     cvt(answer).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A new pipe: the end to read from, and the end to write to.
+fn pipe() -> io::Result<[OwnedFd; 2]> {
+    let mut fds = [-1; 2];
+    // SAFETY: the kernel writes two descriptors to `fds`.
+    cvt(unsafe { open::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
+    // SAFETY: they are new.
+    let [from, to] = fds.map(|fd| unsafe { open::own(fd) });
+    Ok([from?, to?])
 }

@@ -2,15 +2,7 @@
 //!
 //! `open_bare.rs` has the same names for the systems whose calls take none.
 
-use std::io;
-use std::os::fd::OwnedFd;
-
+pub(super) use super::own;
 pub(super) use libc::{accept4, pipe2};
 
 pub(super) const FLAGS: libc::c_int = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-
-/// What is left to be done: nothing.
-#[inline]
-pub(super) fn finish(fd: OwnedFd) -> io::Result<OwnedFd> {
-    Ok(fd)
-}

@@ -21,8 +21,9 @@ pub(super) unsafe fn pipe2(fds: *mut c_int, _: c_int) -> c_int {
     unsafe { libc::pipe(fds) }
 }
 
-/// What is left to be done.
-pub(super) fn finish(fd: OwnedFd) -> io::Result<OwnedFd> {
+pub(super) unsafe fn own(answer: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the caller's promise.
+    let fd = unsafe { super::own(answer) }?;
     for (what, flag) in [
         (libc::F_SETFD, libc::FD_CLOEXEC),
         (libc::F_SETFL, libc::O_NONBLOCK),

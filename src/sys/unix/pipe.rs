@@ -6,7 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::{cvt, open, own};
+use super::cvt;
 use crate::io_source::IoSource;
 
 /// The end of a pipe that is written to.
@@ -28,12 +28,8 @@ pub struct Receiver {
 ///
 /// It fails where the descriptor table is full.
 pub fn new() -> io::Result<(Sender, Receiver)> {
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    cvt(unsafe { open::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
-    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
-    let [receiver, sender] = fds.map(|fd| unsafe { own(fd) }.and_then(open::finish));
-    Ok((sender?.into(), receiver?.into()))
+    let [receiver, sender] = super::pipe()?;
+    Ok((sender.into(), receiver.into()))
 }
 
 macro_rules! end {

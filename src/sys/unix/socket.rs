@@ -10,7 +10,7 @@ use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, sockaddr_in6, socklen_t};
 
-use super::{cvt, open, own};
+use super::{cvt, open};
 use crate::error::{ErrorKind, error};
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -94,7 +94,7 @@ pub(crate) fn set_option<const N: usize>(
 /// Opens a socket that neither blocks nor outlives an `exec`.
 pub(super) fn open(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     // SAFETY: no pointers, and what the call answers is new.
-    unsafe { own(libc::socket(family, kind | open::FLAGS, 0)) }.and_then(open::finish)
+    unsafe { open::own(libc::socket(family, kind | open::FLAGS, 0)) }
 }
 
 /// Accepts a connection that neither blocks nor outlives an `exec`, and tells the address of its
@@ -106,8 +106,8 @@ pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, sockaddr_in6, sock
     let mut length = size_of_val(&address) as socklen_t;
     let to = (&raw mut address).cast();
     // SAFETY: the kernel writes at most `length` bytes to `address`, and what it answers is new.
-    let socket = unsafe { own(open::accept4(listener, to, &mut length, open::FLAGS)) };
-    Ok((socket.and_then(open::finish)?, address, length))
+    let socket = unsafe { open::own(open::accept4(listener, to, &mut length, open::FLAGS)) }?;
+    Ok((socket, address, length))
 }
 
 // IPv4's structure has its address where IPv6's has the flow's label, and then nothing of note.
