@@ -1,13 +1,52 @@
-//! Unix: which queue, and the sockets, which are std's own.
+//! Unix: which queue, how descriptors are opened, and the sockets, which are std's own.
+#![allow(unsafe_code)]
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+
+use libc::c_int;
 
 use crate::{Poll, Registry};
 
+#[cfg_attr(
+    any(
+        all(target_os = "android", target_arch = "x86"),
+        mio_kqueue_model,
+        target_os = "aix",
+        target_os = "espidf",
+        target_os = "haiku",
+        target_os = "nto",
+        target_os = "redox",
+        target_os = "vita",
+        target_vendor = "apple",
+    ),
+    path = "open_bare.rs"
+)]
+mod open;
 #[cfg(feature = "os-ext")]
 pub(crate) mod pipe;
 // One of these lines holds, or none: then it is `queue.rs`, which says what is supported.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "epoll.rs")]
+#[cfg_attr(
+    all(
+        not(any(mio_kqueue_model, mio_unsupported_force_poll_poll)),
+        any(target_os = "android", target_os = "illumos", target_os = "linux"),
+    ),
+    path = "epoll.rs"
+)]
+#[cfg_attr(
+    all(
+        not(mio_unsupported_force_poll_poll),
+        any(
+            mio_kqueue_model,
+            target_os = "dragonfly",
+            target_os = "freebsd",
+            target_os = "netbsd",
+            target_os = "openbsd",
+            target_vendor = "apple",
+        ),
+    ),
+    path = "kqueue.rs"
+)]
 mod queue;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
@@ -44,9 +83,12 @@ impl<T: AsRawFd> crate::io_source::AsSource for T {
     }
 }
 
+// What each set of features uses a part of.
+const _: fn() = || _ = (open::FLAGS, open::accept4, pipe);
+
 /// A libc call's answer as a result: -1 is the thread's last error.
 #[inline]
-fn cvt(answer: libc::c_int) -> std::io::Result<libc::c_int> {
+fn cvt(answer: c_int) -> io::Result<c_int> {
     if answer == -1 {
         Err(last_error())
     } else {
@@ -56,6 +98,23 @@ fn cvt(answer: libc::c_int) -> std::io::Result<libc::c_int> {
 
 #[cold]
 #[inline(never)]
-fn last_error() -> std::io::Error {
-    std::io::Error::last_os_error()
+fn last_error() -> io::Error {
+    io::Error::last_os_error()
+}
+
+/// The descriptor that a call has answered, which is to be a new one.
+#[inline]
+unsafe fn own(answer: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: the caller's promise.
+    cvt(answer).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
+}
+
+/// A new pipe: the end to read from, and the end to write to.
+fn pipe() -> io::Result<[OwnedFd; 2]> {
+    let mut fds = [-1; 2];
+    // SAFETY: the kernel writes two descriptors to `fds`.
+    cvt(unsafe { open::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
+    // SAFETY: they are new.
+    let [from, to] = fds.map(|fd| unsafe { open::own(fd) });
+    Ok([from?, to?])
 }

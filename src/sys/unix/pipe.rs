@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
 use super::cvt;
@@ -28,11 +28,7 @@ pub struct Receiver {
 ///
 /// It fails where the descriptor table is full.
 pub fn new() -> io::Result<(Sender, Receiver)> {
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    cvt(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
-    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
-    let [receiver, sender] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let [receiver, sender] = super::pipe()?;
     Ok((sender.into(), receiver.into()))
 }
 
@@ -41,9 +37,13 @@ macro_rules! end {
         impl $name {
             /// Makes this end blocking, or non-blocking. No host is known to refuse it.
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-                let on = libc::c_int::from(nonblocking);
-                // SAFETY: the kernel reads one integer, which lives through the call.
-                cvt(unsafe { libc::ioctl(self.as_raw_fd(), libc::FIONBIO, &on) }).map(drop)
+                let (fd, bit) = (self.as_raw_fd(), libc::O_NONBLOCK);
+                // Solaris has an `ioctl` for it that is not for pipes.
+                // SAFETY: no pointers.
+                let flags = cvt(unsafe { libc::fcntl(fd, libc::F_GETFL) })? & !bit;
+                let flags = if nonblocking { flags | bit } else { flags };
+                // SAFETY: no pointers.
+                cvt(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
             }
         }
         try_io!($name);

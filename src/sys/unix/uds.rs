@@ -1,13 +1,11 @@
 //! Unix sockets: std's, opened so that nothing waits.
 //!
 //! std opens its sockets blocking, so that its stream's connect would wait for room in the
-//! listener's backlog: connect and accept are made here. A bind is no hot path: std's will do.
-#![allow(unsafe_code)]
+//! listener's backlog: connect and accept are made here. The rest is no hot path: std's will do.
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::cvt;
 use super::socket;
 
 pub use std::os::unix::net::SocketAddr;
@@ -23,7 +21,9 @@ pub(crate) fn stream_connect(address: &SocketAddr) -> io::Result<UnixStream> {
 }
 
 pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
-    pair(libc::SOCK_STREAM)
+    let (one, other) = UnixStream::pair()?;
+    one.set_nonblocking(true)?;
+    other.set_nonblocking(true).map(|()| (one, other))
 }
 
 pub(crate) fn listener_bind(address: &SocketAddr) -> io::Result<UnixListener> {
@@ -36,12 +36,14 @@ pub(crate) fn listener_bind(address: &SocketAddr) -> io::Result<UnixListener> {
 pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
     let (socket, _, length) = socket::accept(listener.as_raw_fd())?;
     let stream = UnixStream::from(socket);
-    // Clients rarely bind. Only std can make the address of one that did, by asking once more.
+    // Clients rarely bind. Only std can make the address of one that did, by asking once more; and
+    // of one that has left already, some kernels tell none.
     let unnamed = std::mem::offset_of!(libc::sockaddr_un, sun_path);
     let peer = if length as usize <= unnamed {
         SocketAddr::from_pathname("")?
     } else {
-        stream.peer_addr()?
+        let told = stream.peer_addr();
+        told.or_else(|_| SocketAddr::from_pathname(""))?
     };
     Ok((stream, peer))
 }
@@ -57,15 +59,7 @@ pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
 }
 
 pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-    pair(libc::SOCK_DGRAM)
-}
-
-fn pair<T: From<OwnedFd>>(kind: libc::c_int) -> io::Result<(T, T)> {
-    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    cvt(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
-    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
-    let [one, other] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
-    Ok((one.into(), other.into()))
+    let (one, other) = UnixDatagram::pair()?;
+    one.set_nonblocking(true)?;
+    other.set_nonblocking(true).map(|()| (one, other))
 }
