@@ -21,6 +21,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/unix/kqueue.rs",
     "src/sys/unix/mod.rs",
     "src/sys/unix/pipe.rs",
+    "src/sys/unix/poll.rs",
     "src/sys/unix/socket.rs",
     "src/sys/unix/uds.rs",
     "src/sys/wasi/abi.rs",

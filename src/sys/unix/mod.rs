@@ -1,13 +1,16 @@
 //! Unix: which queue, and the sockets, which are std's own.
 
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-
-use crate::{Poll, Registry};
-
 #[cfg(feature = "os-ext")]
 pub(crate) mod pipe;
 // One of these lines holds, or none: then it is `queue.rs`, which says what is supported.
-#[cfg_attr(any(target_os = "linux", target_os = "android"), path = "epoll.rs")]
+#[cfg_attr(mio_unsupported_force_poll_poll, path = "poll.rs")]
+#[cfg_attr(
+    all(
+        not(mio_unsupported_force_poll_poll),
+        any(target_os = "linux", target_os = "android")
+    ),
+    path = "epoll.rs"
+)]
 mod queue;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
@@ -18,28 +21,10 @@ pub(crate) mod uds;
 
 pub(crate) use queue::{Selector, Waker};
 
-impl AsRawFd for Poll {
-    fn as_raw_fd(&self) -> RawFd {
-        self.registry().as_raw_fd()
-    }
-}
-
-impl AsRawFd for Registry {
-    fn as_raw_fd(&self) -> RawFd {
-        self.selector.queue.as_raw_fd()
-    }
-}
-
-impl AsFd for Registry {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.selector.queue.as_fd()
-    }
-}
-
 #[cfg(any(feature = "net", feature = "os-ext"))]
-impl<T: AsRawFd> crate::io_source::AsSource for T {
+impl<T: std::os::fd::AsRawFd> crate::io_source::AsSource for T {
     #[inline]
-    fn source(&self) -> RawFd {
+    fn source(&self) -> std::os::fd::RawFd {
         self.as_raw_fd()
     }
 }
