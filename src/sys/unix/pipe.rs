@@ -1,12 +1,11 @@
 //! Pipes: each end is a file without a place.
-#![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::cvt;
+use super::{open, set_nonblocking};
 use crate::io_source::IoSource;
 
 /// The end of a pipe that is written to.
@@ -28,11 +27,7 @@ pub struct Receiver {
 ///
 /// It fails where the descriptor table is full.
 pub fn new() -> io::Result<(Sender, Receiver)> {
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    cvt(unsafe { libc::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
-    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
-    let [receiver, sender] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let [receiver, sender] = open::pipe()?;
     Ok((sender.into(), receiver.into()))
 }
 
@@ -41,9 +36,7 @@ macro_rules! end {
         impl $name {
             /// Makes this end blocking, or non-blocking. No host is known to refuse it.
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-                let on = libc::c_int::from(nonblocking);
-                // SAFETY: the kernel reads one integer, which lives through the call.
-                cvt(unsafe { libc::ioctl(self.as_raw_fd(), libc::FIONBIO, &on) }).map(drop)
+                set_nonblocking(self, nonblocking)
             }
         }
         try_io!($name);

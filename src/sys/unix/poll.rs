@@ -6,8 +6,7 @@
 //! - *Edges.* An event disarms what it tells, and the outcome of the next I/O call arms it again
 //!   (`io_source.rs` has the rule). So what a source asked for is armed, or was told and not found
 //!   wanting since; an event tells the latter as well, as a kernel's edge does. Errors and hang-ups
-//!   come unasked, and stay: they disarm all. Until then the row is in the list even where nothing
-//!   else is armed.
+//!   come unasked, and stay: they disarm all, and until then the row is in the list.
 //! - *Parking.* Where no I/O call will say when to watch again, because the last one left something
 //!   behind, or because a `SourceFd` tells of none, a pause does. An event may come twice so, and
 //!   none is lost.
@@ -20,9 +19,9 @@
 
 mod bits;
 
+use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, RawFd};
-use std::os::unix::net::UnixStream;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use std::{fmt, mem};
@@ -30,7 +29,7 @@ use std::{fmt, mem};
 use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_short, pollfd};
 
 use self::bits::{RDHUP, milliseconds, says, wanted};
-use super::cvt;
+use super::{cvt, open};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
@@ -40,7 +39,7 @@ use crate::{Interest, Token};
 const READ: c_short = POLLIN | POLLPRI | RDHUP;
 /// What comes unasked. Armed all the same, it keeps the row in the list.
 const FAULT: c_short = POLLERR | POLLHUP | POLLNVAL;
-/// What a system can be asked for.
+/// What the system can be asked for.
 const KNOWN: c_short = if cfg!(target_os = "linux") {
     !0
 } else {
@@ -48,9 +47,11 @@ const KNOWN: c_short = if cfg!(target_os = "linux") {
 };
 const PAUSE: Duration = Duration::from_millis(10);
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selector {
     table: Arc<Mutex<Table>>,
+    /// Its ends: to read, and to write.
+    notifier: Arc<[File; 2]>,
 }
 
 impl sys::Selector for Selector {
@@ -59,9 +60,11 @@ impl sys::Selector for Selector {
     type Event = Event;
 
     fn new() -> io::Result<Selector> {
-        let table = Table::new(UnixStream::pair()?);
+        let notifier = Arc::new(open::pipe()?.map(File::from));
+        let mut table = Table::default();
+        table.list.push(row(notifier[0].as_raw_fd(), POLLIN));
         let table = Arc::new(Mutex::new(table));
-        Ok(Selector { table })
+        Ok(Selector { table, notifier })
     }
 
     fn try_clone(&self) -> io::Result<Selector> {
@@ -71,33 +74,25 @@ impl sys::Selector for Selector {
     fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<Row> {
         // SAFETY: only numbers go in. It fails where there is no such descriptor.
         cvt(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
-        let table = &mut self.lock();
-        let count = table.slots.len().max(fd as usize + 1);
-        table.slots.resize(count, Slot::default());
-        table.change(fd, false, |slot| slot.watch(token, interest))?;
+        self.change(fd, false, |slot| slot.watch(token, interest))?;
         let selector = Some(self.clone());
         Ok(Row { selector, fd })
     }
 
     fn modify(&self, _: &Row, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
-        let watch = |slot: &mut Slot| slot.watch(token, interest);
-        self.lock().change(fd, true, watch)
+        self.change(fd, true, |slot| slot.watch(token, interest))
     }
 
     fn unsubscribe(&self, mut row: Row, fd: RawFd) -> io::Result<()> {
         row.selector = None;
-        self.lock().change(fd, true, |slot| *slot = Slot::default())
+        self.change(fd, true, |slot| *slot = Slot::default())
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        if events.capacity() == 0 {
-            return Err(no_capacity());
-        }
-        let once = timeout == Some(Duration::ZERO);
+        let (mut left, once) = (timeout, timeout == Some(Duration::ZERO));
         let end = timeout.filter(|_| !once);
         let end = end.and_then(|timeout| Instant::now().checked_add(timeout));
-        let mut left = timeout;
-        loop {
+        while events.capacity() > 0 {
             let mut table = self.lock();
             let sleep = left.into_iter().chain(table.renew()).min();
             let mut list = mem::take(&mut table.list);
@@ -105,8 +100,17 @@ impl sys::Selector for Selector {
             let (rows, count) = (list.as_mut_ptr(), list.len() as libc::nfds_t);
             // SAFETY: these are `list`'s rows, which nobody else has during the call.
             let answer = cvt(unsafe { libc::poll(rows, count, milliseconds(sleep)) });
-            let told = self.lock().settle(list, answer, events);
-            if once || told? {
+            let mut table = self.lock();
+            table.list = list;
+            if mem::take(&mut table.notified) {
+                (&self.notifier[0]).read_exact(&mut [0])?;
+            }
+            match answer {
+                // Some kernels are short of memory so, and want to be asked again.
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                answer => table.tell(answer? as usize, events),
+            }
+            if once || !events.is_empty() {
                 return Ok(());
             }
             left = end.map(|end| end.saturating_duration_since(Instant::now()));
@@ -114,6 +118,7 @@ impl sys::Selector for Selector {
                 return Ok(());
             }
         }
+        Err(no_capacity())
     }
 }
 
@@ -121,28 +126,43 @@ impl Selector {
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl fmt::Debug for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Selector").finish_non_exhaustive()
+    /// Changes the slot of a source that is `known`, or is not, and ends a call that is not.
+    fn change(&self, fd: RawFd, known: bool, change: impl FnOnce(&mut Slot)) -> io::Result<()> {
+        let table = &mut *self.lock();
+        if !known && table.slots.len() <= fd as usize {
+            table.slots.resize(fd as usize + 1, Slot::default());
+        }
+        let slot = table.slots.get_mut(fd as usize);
+        let Some(slot) = slot.filter(|slot| (slot.wanted != 0) == known) else {
+            let errno = if known { libc::ENOENT } else { libc::EEXIST };
+            return Err(io::Error::from_raw_os_error(errno));
+        };
+        let before = (slot.armed, slot.parked);
+        change(slot);
+        if before != (slot.armed, slot.parked) {
+            (slot.changed, table.stale) = (true, true);
+            if table.list.is_empty() && !table.notified {
+                table.notified = (&self.notifier[1]).write(&[1]).is_ok();
+            }
+        }
+        Ok(())
     }
 }
 
+#[derive(Default)]
 struct Table {
     /// The sources, by descriptor.
     slots: Vec<Slot>,
-    /// The notifier's row, and those of all slots with something armed. Empty while the kernel has
-    /// it.
+    /// The notifier's row, and those of slots with something armed. The kernel has it where empty.
     list: Vec<pollfd>,
-    /// A slot has changed, and the list has not.
+    /// A slot has changed since the list was made.
     stale: bool,
-    notifier: (UnixStream, UnixStream),
-    /// There is a byte in it.
+    /// There is a byte in the notifier.
     notified: bool,
-    /// When what is parked is armed.
+    /// When the pause of what is parked is over.
     resume: Option<Instant>,
-    /// The descriptor whose event is next, where there was no room.
+    /// The descriptor to begin with, for whose event there was no room.
     turn: RawFd,
 }
 
@@ -153,7 +173,6 @@ struct Slot {
     wanted: c_short,
     armed: c_short,
     parked: c_short,
-    /// It has changed since the list was made.
     changed: bool,
     /// The source tells of no I/O.
     mute: bool,
@@ -163,92 +182,40 @@ impl Slot {
     fn watch(&mut self, token: Token, interest: Interest) {
         self.token = token.0;
         self.wanted = wanted(interest) & KNOWN;
-        self.armed = self.wanted | FAULT;
-        self.parked = 0;
+        (self.armed, self.parked) = (self.wanted | FAULT, 0);
     }
 }
 
 impl Table {
-    fn new(notifier: (UnixStream, UnixStream)) -> Table {
-        Table {
-            slots: Vec::new(),
-            list: Vec::new(),
-            stale: true,
-            notifier,
-            notified: false,
-            resume: None,
-            turn: 0,
-        }
-    }
-
-    /// Changes the slot of a source that is `known`, or is not, and tells the kernel.
-    fn change(&mut self, fd: RawFd, known: bool, change: impl FnOnce(&mut Slot)) -> io::Result<()> {
-        let slot = self.slots.get_mut(fd as usize);
-        let Some(slot) = slot.filter(|slot| (slot.wanted != 0) == known) else {
-            let errno = if known { libc::ENOENT } else { libc::EEXIST };
-            return Err(io::Error::from_raw_os_error(errno));
-        };
-        let before = (slot.armed, slot.parked);
-        change(slot);
-        if before != (slot.armed, slot.parked) {
-            slot.changed = true;
-            self.stale = true;
-            if self.list.is_empty() && !self.notified {
-                self.notified = self.notifier.0.write(&[1]).is_ok();
-            }
-        }
-        Ok(())
-    }
-
-    /// Brings the list up to date, and says how long the pause of what is parked lasts.
+    /// Brings the list up to date, and tells how long the pause of what is parked lasts.
     fn renew(&mut self) -> Option<Duration> {
-        let over = self.resume.is_some_and(|resume| resume <= Instant::now());
-        if self.stale || over {
-            self.stale = false;
-            self.list.clear();
-            let row = |fd, events| pollfd {
-                fd,
-                events,
-                revents: 0,
-            };
-            self.list.push(row(self.notifier.1.as_raw_fd(), POLLIN));
-            let mut parked = false;
+        let over = self.resume.is_some_and(|end| end <= Instant::now());
+        if mem::take(&mut self.stale) || over {
+            let mut parked = 0;
+            self.list.truncate(1);
             for (fd, slot) in self.slots.iter_mut().enumerate() {
                 if over && slot.parked != 0 {
                     slot.armed |= mem::take(&mut slot.parked) | FAULT;
                 }
-                parked |= slot.parked != 0;
+                parked |= slot.parked;
                 slot.changed = false;
                 if slot.armed != 0 {
                     self.list.push(row(fd as RawFd, slot.armed));
                 }
             }
-            let resume = self.resume;
-            self.resume = parked.then(|| resume.unwrap_or_else(|| Instant::now() + PAUSE));
+            let end = self.resume;
+            self.resume = (parked != 0).then(|| end.unwrap_or_else(|| Instant::now() + PAUSE));
         }
-        let resume = self.resume?;
-        Some(resume.saturating_duration_since(Instant::now()))
+        let end = self.resume?;
+        Some(end.saturating_duration_since(Instant::now()))
     }
 
-    /// Takes the list back with the kernel's answer, and says whether there are events.
-    fn settle(
-        &mut self,
-        list: Vec<pollfd>,
-        answer: io::Result<i32>,
-        events: &mut Vec<PublicEvent>,
-    ) -> io::Result<bool> {
-        if mem::take(&mut self.notified) {
-            let _ = self.notifier.1.read(&mut [0; 1])?;
-        }
-        let count = match answer {
-            // Some kernels are short of memory so, and want to be asked again.
-            Err(error) if error.kind() == ErrorKind::WouldBlock => Ok(0),
-            answer => answer,
-        };
-        let (_, rows) = list.split_at(1);
-        let (last, first) = rows.split_at(rows.partition_point(|row| row.fd < self.turn));
-        let told = first.iter().chain(last).filter(|row| row.revents != 0);
-        for row in told.take(*count.as_ref().unwrap_or(&0) as usize) {
+    /// Makes events of what the kernel says of `count` rows.
+    fn tell(&mut self, count: usize, events: &mut Vec<PublicEvent>) {
+        let rows = &self.list[1..];
+        let (later, first) = rows.split_at(rows.partition_point(|row| row.fd < self.turn));
+        let told = first.iter().chain(later).filter(|row| row.revents != 0);
+        for row in told.take(count) {
             let slot = &mut self.slots[row.fd as usize];
             if slot.changed {
                 continue;
@@ -257,24 +224,32 @@ impl Table {
                 self.turn = row.fd;
                 break;
             }
-            self.stale = true;
             let fault = row.revents & FAULT != 0;
             slot.armed &= if fault { 0 } else { !row.revents };
-            slot.parked = if slot.mute { slot.wanted } else { 0 };
             let open = slot.wanted & !slot.armed & (POLLIN | POLLOUT);
-            let (token, events_) = (Token(slot.token), row.revents | open);
-            events.push(PublicEvent {
-                raw: Event {
-                    token,
-                    events: events_,
-                },
-            });
+            let raw = Event(Token(slot.token), row.revents | open);
+            events.push(PublicEvent { raw });
             if row.revents & POLLNVAL != 0 {
                 *slot = Slot::default();
+            } else if slot.mute {
+                slot.parked = slot.wanted;
             }
+            self.stale = true;
         }
-        self.list = list;
-        count.map(|_| !events.is_empty())
+    }
+}
+
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table").finish_non_exhaustive()
+    }
+}
+
+fn row(fd: RawFd, events: c_short) -> pollfd {
+    pollfd {
+        fd,
+        events,
+        revents: 0,
     }
 }
 
@@ -288,8 +263,8 @@ pub(crate) struct Row {
 impl Row {
     fn change(&self, change: impl FnOnce(&mut Slot)) {
         if let Some(selector) = &self.selector {
-            // It may have left the table already, by a fault of its own.
-            let _ = selector.lock().change(self.fd, true, change);
+            // Its descriptor may have been found closed.
+            let _ = selector.change(self.fd, true, change);
         }
     }
 }
@@ -328,38 +303,35 @@ impl Drop for Row {
 }
 
 #[derive(Copy, Clone)]
-pub(crate) struct Event {
-    token: Token,
-    events: c_short,
-}
+pub(crate) struct Event(Token, c_short);
 
 impl sys::RawEvent for Event {
     #[inline]
     fn token(&self) -> Token {
-        self.token
+        self.0
     }
 
     #[inline]
     fn is(&self, ready: Ready) -> bool {
-        says(self.events.into(), ready)
+        says(self.1.into(), ready)
     }
 }
 
-/// A source that can always be read and is told of when a wake arms it.
+/// A source that can always be read: it is armed by a wake, and by nothing else.
 #[derive(Debug)]
 pub(crate) struct Waker {
     row: Row,
-    _pipe: (UnixStream, UnixStream),
+    _pipe: [File; 2],
 }
 
 impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
-        let mut pipe = UnixStream::pair()?;
-        let row = selector.subscribe(pipe.1.as_raw_fd(), token, Interest::READABLE)?;
+        let pipe = open::pipe()?.map(File::from);
+        let row = selector.subscribe(pipe[0].as_raw_fd(), token, Interest::READABLE)?;
         row.note(Direction::Read, Outcome::Ended);
-        pipe.0.write_all(&[1])?;
+        (&pipe[1]).write_all(&[1])?;
         Ok(Waker { row, _pipe: pipe })
     }
 

@@ -6,11 +6,11 @@
 
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV6};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
 use libc::{c_int, sockaddr_in6, socklen_t};
 
-use super::cvt;
+use super::{cvt, open};
 use crate::error::{ErrorKind, error};
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
@@ -25,7 +25,7 @@ pub(crate) fn tcp_connect(address: SocketAddr) -> io::Result<TcpStream> {
     };
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UdpSocket::from(open(family, libc::SOCK_STREAM)?);
+    let socket = UdpSocket::from(open::socket(family, libc::SOCK_STREAM)?);
     match socket.connect(address) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(OwnedFd::from(socket).into()),
@@ -62,7 +62,13 @@ pub(crate) fn udp_only_v6(socket: &UdpSocket) -> io::Result<bool> {
 type Name = (c_int, c_int);
 pub(crate) const SEND_BUFFER: Name = (libc::SOL_SOCKET, libc::SO_SNDBUF);
 pub(crate) const RECEIVE_BUFFER: Name = (libc::SOL_SOCKET, libc::SO_RCVBUF);
-pub(crate) const LINGER: Name = (libc::SOL_SOCKET, libc::SO_LINGER);
+/// Apple's `SO_LINGER` counts ticks of a clock; its `SO_LINGER_SEC` is the other systems' option.
+const LINGER_IN_SECONDS: c_int = if cfg!(target_vendor = "apple") {
+    0x1080
+} else {
+    libc::SO_LINGER
+};
+pub(crate) const LINGER: Name = (libc::SOL_SOCKET, LINGER_IN_SECONDS);
 
 const _: () = assert!(size_of::<libc::linger>() == size_of::<[c_int; 2]>());
 
@@ -89,36 +95,20 @@ pub(crate) fn set_option<const N: usize>(
     cvt(unsafe { libc::setsockopt(fd, level, name, from, length) }).map(drop)
 }
 
-/// Opens a socket that neither blocks nor outlives an `exec`.
-pub(super) fn open(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
-    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    // SAFETY: no pointers.
-    let fd = cvt(unsafe { libc::socket(family, kind, 0) })?;
-    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    Ok(unsafe { OwnedFd::from_raw_fd(fd) })
-}
-
-/// Accepts a connection that neither blocks nor outlives an `exec`, and tells the address of its
-/// peer and how long that is. A Unix socket's does not fit and is cut short.
+/// Accepts a connection, and tells the address of its peer and how long that is. A Unix socket's
+/// does not fit and is cut short.
 #[inline]
 pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, sockaddr_in6, socklen_t)> {
     // SAFETY: the structure consists of integers, for which zero is a value.
     let mut address: sockaddr_in6 = unsafe { std::mem::zeroed() };
-    let mut length = size_of_val(&address) as socklen_t;
-    let flags = libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    let to = (&raw mut address).cast();
-    // SAFETY: the kernel writes no more to `address` than `length` said at first.
-    let socket = cvt(unsafe { libc::accept4(listener, to, &mut length, flags) })?;
-    // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-    let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+    let (socket, length) = open::accept(listener, &mut address)?;
     Ok((socket, address, length))
 }
 
-// IPv4's structure is shorter, and has its address where IPv6's has the flow's label.
+// IPv4's structure has its address where IPv6's has the flow's label. What follows it is padding.
 const _: () = {
     use libc::sockaddr_in;
     use std::mem::offset_of;
-    assert!(size_of::<sockaddr_in>() <= size_of::<sockaddr_in6>());
     assert!(offset_of!(sockaddr_in, sin_port) == offset_of!(sockaddr_in6, sin6_port));
     assert!(offset_of!(sockaddr_in, sin_addr) == offset_of!(sockaddr_in6, sin6_flowinfo));
 };

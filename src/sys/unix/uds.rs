@@ -2,13 +2,11 @@
 //!
 //! std opens its sockets blocking, so that its stream's connect would wait for room in the
 //! listener's backlog: connect and accept are made here. A bind is no hot path: std's will do.
-#![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::cvt;
-use super::socket;
+use super::{open, socket};
 
 pub use std::os::unix::net::SocketAddr;
 pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -17,7 +15,7 @@ pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 pub(crate) fn stream_connect(address: &SocketAddr) -> io::Result<UnixStream> {
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UnixDatagram::from(socket::open(libc::AF_UNIX, libc::SOCK_STREAM)?);
+    let socket = UnixDatagram::from(open::socket(libc::AF_UNIX, libc::SOCK_STREAM)?);
     socket.connect_addr(address)?;
     Ok(OwnedFd::from(socket).into())
 }
@@ -36,12 +34,14 @@ pub(crate) fn listener_bind(address: &SocketAddr) -> io::Result<UnixListener> {
 pub(crate) fn accept(listener: &UnixListener) -> io::Result<(UnixStream, SocketAddr)> {
     let (socket, _, length) = socket::accept(listener.as_raw_fd())?;
     let stream = UnixStream::from(socket);
-    // Clients rarely bind. Only std can make the address of one that did, by asking once more.
+    // Clients rarely bind. Only std can make the address of one that did, by asking once more; and
+    // of one that has left already, some kernels tell none.
     let unnamed = std::mem::offset_of!(libc::sockaddr_un, sun_path);
     let peer = if length as usize <= unnamed {
         SocketAddr::from_pathname("")?
     } else {
-        stream.peer_addr()?
+        let told = stream.peer_addr();
+        told.or_else(|_| SocketAddr::from_pathname(""))?
     };
     Ok((stream, peer))
 }
@@ -53,7 +53,7 @@ pub(crate) fn datagram_bind(address: &SocketAddr) -> io::Result<UnixDatagram> {
 }
 
 pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
-    socket::open(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
+    open::socket(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
 }
 
 pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
@@ -61,11 +61,6 @@ pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
 }
 
 fn pair<T: From<OwnedFd>>(kind: libc::c_int) -> io::Result<(T, T)> {
-    let kind = kind | libc::SOCK_NONBLOCK | libc::SOCK_CLOEXEC;
-    let mut fds = [-1; 2];
-    // SAFETY: the kernel writes two descriptors to `fds`.
-    cvt(unsafe { libc::socketpair(libc::AF_UNIX, kind, 0, fds.as_mut_ptr()) })?;
-    // SAFETY: the kernel has just given us these descriptors, and nobody else has them.
-    let [one, other] = fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) });
+    let [one, other] = open::pair(kind)?;
     Ok((one.into(), other.into()))
 }
