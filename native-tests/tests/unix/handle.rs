@@ -7,7 +7,9 @@ use std::os::unix::net as unix;
 
 use mio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use mio::unix::{SourceFd, pipe};
-use mio::{Events, Interest, Poll, Token, Waker};
+#[cfg(not(mio_unsupported_force_poll_poll))]
+use mio::{Events, Waker};
+use mio::{Interest, Poll, Token};
 
 use crate::common::Watch;
 use crate::{BOTH, SocketPath};

@@ -8,8 +8,8 @@
 //!   wanting since; an event tells the latter as well, as a kernel's edge does. Errors and hang-ups
 //!   come unasked, and stay: they disarm all, and until then the row is in the list.
 //! - *Parking.* Where no I/O call will say when to watch again, because the last one left something
-//!   behind, or because a `SourceFd` tells of none, a pause does. An event may come twice so, and
-//!   none is lost.
+//!   behind, or events come and nothing of them, or a `SourceFd` tells of no calls, a pause does.
+//!   An event may come twice so, and none is lost.
 //! - *Threads.* While the kernel has the list, the table is free. A change then ends the call by a
 //!   byte in the notifier, and makes the answer for its row void: the next call says it again.
 //! - *A closed descriptor* is an error of its source, once, and ends the registration.
@@ -36,21 +36,16 @@ use crate::ready::Ready;
 use crate::sys::{self, Direction, Outcome, Row as _, Selector as _};
 use crate::{Interest, Token};
 
-const READ: c_short = POLLIN | POLLPRI | RDHUP;
 /// What comes unasked. Armed all the same, it keeps the row in the list.
 const FAULT: c_short = POLLERR | POLLHUP | POLLNVAL;
-/// What the system can be asked for.
-const KNOWN: c_short = if cfg!(target_os = "linux") {
-    !0
-} else {
-    !RDHUP
-};
+/// So many events in a row of which nothing came are no accident.
+const MANY: u8 = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Selector {
     table: Arc<Mutex<Table>>,
-    /// Its ends: to read, and to write.
+    /// The end to read from, and the end to write to.
     notifier: Arc<[File; 2]>,
 }
 
@@ -72,8 +67,14 @@ impl sys::Selector for Selector {
     }
 
     fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<Row> {
-        // SAFETY: only numbers go in. It fails where there is no such descriptor.
-        cvt(unsafe { libc::fcntl(fd, libc::F_GETFD) })?;
+        // SAFETY: it is numbers, and zero is a value of each.
+        let mut stat: libc::stat = unsafe { mem::zeroed() };
+        // SAFETY: the kernel writes one `stat`.
+        cvt(unsafe { libc::fstat(fd, &mut stat) })?;
+        if stat.st_mode & libc::S_IFMT == libc::S_IFREG {
+            // As epoll says, which does not wait for files.
+            return Err(io::Error::from_raw_os_error(libc::EPERM));
+        }
         self.change(fd, false, |slot| slot.watch(token, interest))?;
         let selector = Some(self.clone());
         Ok(Row { selector, fd })
@@ -89,9 +90,9 @@ impl sys::Selector for Selector {
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        let (mut left, once) = (timeout, timeout == Some(Duration::ZERO));
-        let end = timeout.filter(|_| !once);
-        let end = end.and_then(|timeout| Instant::now().checked_add(timeout));
+        let later = timeout.filter(|timeout| !timeout.is_zero());
+        let end = later.and_then(|timeout| Instant::now().checked_add(timeout));
+        let mut left = timeout;
         while events.capacity() > 0 {
             let mut table = self.lock();
             let sleep = left.into_iter().chain(table.renew()).min();
@@ -110,13 +111,10 @@ impl sys::Selector for Selector {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
                 answer => table.tell(answer? as usize, events),
             }
-            if once || !events.is_empty() {
+            if !events.is_empty() || left == Some(Duration::ZERO) {
                 return Ok(());
             }
             left = end.map(|end| end.saturating_duration_since(Instant::now()));
-            if left == Some(Duration::ZERO) {
-                return Ok(());
-            }
         }
         Err(no_capacity())
     }
@@ -130,10 +128,11 @@ impl Selector {
     /// Changes the slot of a source that is `known`, or is not, and ends a call that is not.
     fn change(&self, fd: RawFd, known: bool, change: impl FnOnce(&mut Slot)) -> io::Result<()> {
         let table = &mut *self.lock();
-        if !known && table.slots.len() <= fd as usize {
-            table.slots.resize(fd as usize + 1, Slot::default());
+        let (at, count) = (fd as usize, table.slots.len());
+        if !known && at >= count {
+            table.slots.resize(at + 1, Slot::default());
         }
-        let slot = table.slots.get_mut(fd as usize);
+        let slot = table.slots.get_mut(at);
         let Some(slot) = slot.filter(|slot| (slot.wanted != 0) == known) else {
             let errno = if known { libc::ENOENT } else { libc::EEXIST };
             return Err(io::Error::from_raw_os_error(errno));
@@ -173,16 +172,30 @@ struct Slot {
     wanted: c_short,
     armed: c_short,
     parked: c_short,
+    futile: u8,
     changed: bool,
-    /// The source tells of no I/O.
+    /// The source tells of no calls.
     mute: bool,
 }
 
 impl Slot {
     fn watch(&mut self, token: Token, interest: Interest) {
-        self.token = token.0;
-        self.wanted = wanted(interest) & KNOWN;
-        (self.armed, self.parked) = (self.wanted | FAULT, 0);
+        (self.token, self.wanted, self.parked) = (token.0, wanted(interest), 0);
+        self.armed = self.wanted | FAULT;
+    }
+
+    fn note(&mut self, direction: Direction, outcome: Outcome) {
+        let bits = [POLLIN | POLLPRI | RDHUP, POLLOUT][direction as usize] & self.wanted;
+        let fired = bits & !self.armed;
+        let futile = u8::from(fired & POLLIN != 0);
+        self.futile = (outcome == Outcome::Dry) as u8 * self.futile.saturating_add(futile);
+        match outcome {
+            Outcome::Ended => self.armed &= !bits,
+            Outcome::Left | Outcome::Stuck => self.parked |= fired,
+            _ if self.futile > MANY => self.parked |= fired,
+            _ if bits != 0 => self.armed |= bits | FAULT,
+            _ => {}
+        }
     }
 }
 
@@ -226,13 +239,12 @@ impl Table {
             }
             let fault = row.revents & FAULT != 0;
             slot.armed &= if fault { 0 } else { !row.revents };
+            slot.parked = if slot.mute { slot.wanted } else { 0 };
             let open = slot.wanted & !slot.armed & (POLLIN | POLLOUT);
             let raw = Event(Token(slot.token), row.revents | open);
             events.push(PublicEvent { raw });
             if row.revents & POLLNVAL != 0 {
                 *slot = Slot::default();
-            } else if slot.mute {
-                slot.parked = slot.wanted;
             }
             self.stale = true;
         }
@@ -241,15 +253,16 @@ impl Table {
 
 impl fmt::Debug for Table {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Table").finish_non_exhaustive()
+        f.write_str("Table")
     }
 }
 
 fn row(fd: RawFd, events: c_short) -> pollfd {
+    let revents = 0;
     pollfd {
         fd,
         events,
-        revents: 0,
+        revents,
     }
 }
 
@@ -270,24 +283,17 @@ impl Row {
 }
 
 impl sys::Row for Row {
+    const LEVEL: bool = true;
     const NONE: Row = Row {
         selector: None,
         fd: -1,
     };
-    const LEVEL: bool = true;
 
     #[inline]
     fn note(&self, direction: Direction, outcome: Outcome) {
-        if matches!(outcome, Outcome::Moved | Outcome::Nothing) {
-            return;
+        if !matches!(outcome, Outcome::Moved | Outcome::Nothing) {
+            self.change(|slot| slot.note(direction, outcome));
         }
-        let bits = [READ, POLLOUT][direction as usize];
-        self.change(|slot| match (outcome, slot.wanted & bits) {
-            (_, 0) => {}
-            (Outcome::Took | Outcome::Drained | Outcome::Dry, bits) => slot.armed |= bits | FAULT,
-            (Outcome::Ended, bits) => slot.armed &= !bits,
-            (_, bits) => slot.parked |= bits & !slot.armed,
-        });
     }
 
     fn release(mut self) {
