@@ -72,7 +72,7 @@ impl sys::Selector for Selector {
         // SAFETY: the kernel writes one `stat`.
         cvt(unsafe { libc::fstat(fd, &mut stat) })?;
         if stat.st_mode & libc::S_IFMT == libc::S_IFREG {
-            // As epoll says, which does not wait for files.
+            // A file is always ready. As epoll does:
             return Err(io::Error::from_raw_os_error(libc::EPERM));
         }
         self.change(fd, false, |slot| slot.watch(token, interest))?;
@@ -101,11 +101,11 @@ impl sys::Selector for Selector {
             let (rows, count) = (list.as_mut_ptr(), list.len() as libc::nfds_t);
             // SAFETY: these are `list`'s rows, which nobody else has during the call.
             let answer = cvt(unsafe { libc::poll(rows, count, milliseconds(sleep)) });
+            if list[0].revents != 0 {
+                let _ = (&self.notifier[0]).read(&mut [0; 64]);
+            }
             let mut table = self.lock();
             table.list = list;
-            if mem::take(&mut table.notified) {
-                (&self.notifier[0]).read_exact(&mut [0])?;
-            }
             match answer {
                 // Some kernels are short of memory so, and want to be asked again.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
@@ -125,11 +125,11 @@ impl Selector {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the slot of a source that is `known`, or is not, and ends a call that is not.
+    /// Changes the slot of a source that is `known`, or is not.
     fn change(&self, fd: RawFd, known: bool, change: impl FnOnce(&mut Slot)) -> io::Result<()> {
-        let table = &mut *self.lock();
-        let (at, count) = (fd as usize, table.slots.len());
-        if !known && at >= count {
+        let (table, at) = (&mut *self.lock(), fd as usize);
+        if !known && at >= table.slots.len() {
+            table.slots.reserve(at | 255);
             table.slots.resize(at + 1, Slot::default());
         }
         let slot = table.slots.get_mut(at);
@@ -140,9 +140,10 @@ impl Selector {
         let before = (slot.armed, slot.parked);
         change(slot);
         if before != (slot.armed, slot.parked) {
-            (slot.changed, table.stale) = (true, true);
-            if table.list.is_empty() && !table.notified {
-                table.notified = (&self.notifier[1]).write(&[1]).is_ok();
+            slot.changed = true;
+            if table.list.is_empty() {
+                // A pipe that is full has said it already.
+                let _ = (&self.notifier[1]).write(&[1]);
             }
         }
         Ok(())
@@ -155,10 +156,6 @@ struct Table {
     slots: Vec<Slot>,
     /// The notifier's row, and those of slots with something armed. The kernel has it where empty.
     list: Vec<pollfd>,
-    /// A slot has changed since the list was made.
-    stale: bool,
-    /// There is a byte in the notifier.
-    notified: bool,
     /// When the pause of what is parked is over.
     resume: Option<Instant>,
     /// The descriptor to begin with, for whose event there was no room.
@@ -173,6 +170,7 @@ struct Slot {
     armed: c_short,
     parked: c_short,
     futile: u8,
+    /// It has since the list was made.
     changed: bool,
     /// The source tells of no calls.
     mute: bool,
@@ -187,8 +185,10 @@ impl Slot {
     fn note(&mut self, direction: Direction, outcome: Outcome) {
         let bits = [POLLIN | POLLPRI | RDHUP, POLLOUT][direction as usize] & self.wanted;
         let fired = bits & !self.armed;
-        let futile = u8::from(fired & POLLIN != 0);
-        self.futile = (outcome == Outcome::Dry) as u8 * self.futile.saturating_add(futile);
+        self.futile = match outcome {
+            Outcome::Dry => self.futile.saturating_add((fired & POLLIN != 0).into()),
+            _ => 0,
+        };
         match outcome {
             Outcome::Ended => self.armed &= !bits,
             Outcome::Left | Outcome::Stuck => self.parked |= fired,
@@ -203,29 +203,27 @@ impl Table {
     /// Brings the list up to date, and tells how long the pause of what is parked lasts.
     fn renew(&mut self) -> Option<Duration> {
         let over = self.resume.is_some_and(|end| end <= Instant::now());
-        if mem::take(&mut self.stale) || over {
-            let mut parked = 0;
-            self.list.truncate(1);
-            for (fd, slot) in self.slots.iter_mut().enumerate() {
-                if over && slot.parked != 0 {
-                    slot.armed |= mem::take(&mut slot.parked) | FAULT;
-                }
-                parked |= slot.parked;
-                slot.changed = false;
-                if slot.armed != 0 {
-                    self.list.push(row(fd as RawFd, slot.armed));
-                }
+        let mut parked = 0;
+        self.list.truncate(1);
+        for (fd, slot) in self.slots.iter_mut().enumerate() {
+            if over && slot.parked != 0 {
+                slot.armed |= mem::take(&mut slot.parked) | FAULT;
             }
-            let end = self.resume;
-            self.resume = (parked != 0).then(|| end.unwrap_or_else(|| Instant::now() + PAUSE));
+            parked |= slot.parked;
+            slot.changed = false;
+            if slot.armed != 0 {
+                self.list.push(row(fd as RawFd, slot.armed));
+            }
         }
+        let end = self.resume;
+        self.resume = (parked != 0).then(|| end.unwrap_or_else(|| Instant::now() + PAUSE));
         let end = self.resume?;
         Some(end.saturating_duration_since(Instant::now()))
     }
 
     /// Makes events of what the kernel says of `count` rows.
     fn tell(&mut self, count: usize, events: &mut Vec<PublicEvent>) {
-        let rows = &self.list[1..];
+        let (_, rows) = self.list.split_at(1);
         let (later, first) = rows.split_at(rows.partition_point(|row| row.fd < self.turn));
         let told = first.iter().chain(later).filter(|row| row.revents != 0);
         for row in told.take(count) {
@@ -246,7 +244,6 @@ impl Table {
             if row.revents & POLLNVAL != 0 {
                 *slot = Slot::default();
             }
-            self.stale = true;
         }
     }
 }
@@ -342,7 +339,7 @@ impl sys::Wake for Waker {
     }
 
     fn wake(&self) -> io::Result<()> {
-        self.row.note(Direction::Read, Outcome::Dry);
+        self.row.note(Direction::Read, Outcome::Took);
         Ok(())
     }
 }
