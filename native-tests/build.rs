@@ -61,8 +61,9 @@ const PLANTED: &[(&str, &str)] = &[
 
 fn main() {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let code =
-        assertions::generate(&listed()).unwrap_or_else(|fault| panic!("api/linux.txt: {fault}"));
+    let list = listed();
+    let code = assertions::generate(&list).unwrap_or_else(|fault| panic!("api/linux.txt: {fault}"));
+    fs::write(out.join("list.txt"), list).expect("OUT_DIR is writable");
     fs::write(out.join("api.rs"), code).expect("OUT_DIR is writable");
     fs::write(out.join("planted.md"), planted()).expect("OUT_DIR is writable");
 }

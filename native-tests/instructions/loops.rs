@@ -9,21 +9,22 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mio::net::UnixStream;
-use mio::unix::SourceFd;
-use mio::{Events, Interest, Poll, Token};
+use mio::unix::pipe::Receiver;
+use mio::{Events, Interest, Poll, Token, Waker};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
 type Loop = (&'static str, fn(usize));
 
 /// The first is the part of the polls that is not theirs, which the test takes off.
-const LOOPS: [Loop; 6] = [
+const LOOPS: [Loop; 7] = [
     ("making ready", |rounds| poll(64, rounds, false)),
     ("register, deregister", register),
     ("reregister", reregister),
     ("poll, 1 ready", |rounds| poll(1, rounds, true)),
     ("poll, 64 ready", |rounds| poll(64, rounds, true)),
     ("write, read, would block, try_io", io),
+    ("wake, poll", wake),
 ];
 
 fn main() -> ExitCode {
@@ -66,17 +67,18 @@ fn reregister(rounds: usize) {
 }
 
 /// Polls with `ready` sources that have an event in every round: all are one counter of the
-/// kernel under many descriptors, so adding to it once is a new edge for each of them.
+/// kernel under many descriptors, so adding to it once is a new edge for each of them. poll(2)
+/// knows no edges: there each source is read until it would block, as is the rule.
 fn poll(ready: usize, rounds: usize, polling: bool) {
     // SAFETY: numbers go in, and a descriptor that nobody else has comes out.
     let counter = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) };
-    let sources: Vec<OwnedFd> = (0..ready).map(|_| counter.try_clone().unwrap()).collect();
+    let clone = || Receiver::from(counter.try_clone().unwrap());
+    let mut sources: Vec<Receiver> = (0..ready).map(|_| clone()).collect();
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(128);
-    for (number, source) in sources.iter().enumerate() {
-        let fd = source.as_raw_fd();
+    for (number, source) in sources.iter_mut().enumerate() {
         poll.registry()
-            .register(&mut SourceFd(&fd), Token(number), Interest::READABLE)
+            .register(source, Token(number), Interest::READABLE)
             .unwrap();
     }
     let one = 1_u64.to_ne_bytes();
@@ -92,7 +94,10 @@ fn poll(ready: usize, rounds: usize, polling: bool) {
         // As servers do: two questions, and work that the compiler knows nothing of.
         for event in &events {
             if event.is_readable() {
-                black_box(event.token());
+                let Token(number) = black_box(event.token());
+                if cfg!(mio_unsupported_force_poll_poll) {
+                    while sources[number].read(&mut [0; 8]).is_ok() {}
+                }
                 served += 1;
             }
             if event.is_writable() {
@@ -103,6 +108,17 @@ fn poll(ready: usize, rounds: usize, polling: bool) {
     }
     let expected = if polling { ready * rounds } else { 0 };
     assert_eq!(served, expected);
+}
+
+fn wake(rounds: usize) {
+    let mut poll = Poll::new().unwrap();
+    let mut events = Events::with_capacity(16);
+    let waker = Waker::new(poll.registry(), Token(0)).unwrap();
+    for _ in 0..rounds {
+        waker.wake().unwrap();
+        poll.poll(&mut events, None).unwrap();
+        assert_eq!(events.iter().count(), 1);
+    }
 }
 
 /// A byte there, a byte back, and the read that would block, through the types' own I/O.
