@@ -3,44 +3,38 @@
 //! The kernel has no queue here. Each call takes the list of all that is waited for, answers what
 //! is ready *now*, as long as it is, and forgets. Mio's model is the opposite. Between the two:
 //!
-//! - *Edges.* An event disarms what it tells, and the outcome of the next I/O call arms it again
-//!   (`io_source.rs` has the rule). So what a source asked for is armed, or was told and not found
-//!   wanting since; an event tells the latter as well, as a kernel's edge does. Errors and hang-ups
-//!   come unasked, and stay: they disarm all, and until then the row is in the list.
-//! - *Parking.* Where no I/O call will say when to watch again, because the last one left something
-//!   behind, or events come and nothing of them, or a `SourceFd` tells of no calls, a pause does.
-//!   An event may come twice so, and none is lost.
-//! - *Threads.* While the kernel has the list, the table is free. A change then ends the call by a
-//!   byte in the notifier, and makes the answer for its row void: the next call says it again.
-//! - *A closed descriptor* is an error of its source, once, and ends the registration.
+//! - the [`table`], which makes edges: an event disarms what it tells, and the outcome of the next
+//!   I/O call arms it again (`io_source.rs` has the rule);
+//! - a notifier, by which other threads reach a poll that sleeps. While the kernel has the list, the
+//!   lock of the table is free; a change then writes a byte that ends the call, and the kernel is
+//!   asked anew for what is left of the time.
+//!
+//! A `SourceFd` tells of no I/O calls. It is watched again by a `reregister`, or after a pause.
+//! A descriptor that is found closed is an error of its source, once, and leaves the table.
 //!
 //! There is no descriptor that another poller could watch, so none is shown.
 #![allow(unsafe_code)]
 
 mod bits;
+mod table;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
+use std::mem;
 use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use std::{fmt, mem};
 
-use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_short, pollfd};
+use libc::c_short;
 
-use self::bits::{RDHUP, milliseconds, says, wanted};
+use self::bits::{milliseconds, says};
+use self::table::{Slot, Table};
 use super::{cvt, open};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
 use crate::sys::{self, Direction, Outcome, Row as _, Selector as _};
 use crate::{Interest, Token};
-
-/// What comes unasked. Armed all the same, it keeps the row in the list.
-const FAULT: c_short = POLLERR | POLLHUP | POLLNVAL;
-/// So many events in a row of which nothing came are no accident.
-const MANY: u8 = 4;
-const PAUSE: Duration = Duration::from_millis(10);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Selector {
@@ -56,8 +50,7 @@ impl sys::Selector for Selector {
 
     fn new() -> io::Result<Selector> {
         let notifier = Arc::new(open::pipe()?.map(File::from));
-        let mut table = Table::default();
-        table.list.push(row(notifier[0].as_raw_fd(), POLLIN));
+        let table = Table::new(notifier[0].as_raw_fd());
         let table = Arc::new(Mutex::new(table));
         Ok(Selector { table, notifier })
     }
@@ -76,8 +69,7 @@ impl sys::Selector for Selector {
             return Err(io::Error::from_raw_os_error(libc::EPERM));
         }
         self.change(fd, false, |slot| slot.watch(token, interest))?;
-        let selector = Some(self.clone());
-        Ok(Row { selector, fd })
+        Ok(Row(Some(self.clone()), fd))
     }
 
     fn modify(&self, _: &Row, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
@@ -85,7 +77,7 @@ impl sys::Selector for Selector {
     }
 
     fn unsubscribe(&self, mut row: Row, fd: RawFd) -> io::Result<()> {
-        row.selector = None;
+        row.0 = None;
         self.change(fd, true, |slot| *slot = Slot::default())
     }
 
@@ -95,7 +87,10 @@ impl sys::Selector for Selector {
         let mut left = timeout;
         while events.capacity() > 0 {
             let mut table = self.lock();
-            let sleep = left.into_iter().chain(table.renew()).min();
+            let sleep = match table.renew() {
+                Some(pause) => Some(left.map_or(pause, |left| left.min(pause))),
+                None => left,
+            };
             let mut list = mem::take(&mut table.list);
             drop(table);
             let (rows, count) = (list.as_mut_ptr(), list.len() as libc::nfds_t);
@@ -125,166 +120,31 @@ impl Selector {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Changes the slot of a source that is `known`, or is not.
     fn change(&self, fd: RawFd, known: bool, change: impl FnOnce(&mut Slot)) -> io::Result<()> {
-        let (table, at) = (&mut *self.lock(), fd as usize);
-        if !known && at >= table.slots.len() {
-            table.slots.reserve(at | 255);
-            table.slots.resize(at + 1, Slot::default());
-        }
-        let slot = table.slots.get_mut(at);
-        let Some(slot) = slot.filter(|slot| (slot.wanted != 0) == known) else {
-            let errno = if known { libc::ENOENT } else { libc::EEXIST };
-            return Err(io::Error::from_raw_os_error(errno));
-        };
-        let before = (slot.armed, slot.parked);
-        change(slot);
-        if before != (slot.armed, slot.parked) {
-            slot.changed = true;
-            if table.list.is_empty() {
-                // A pipe that is full has said it already.
-                let _ = (&self.notifier[1]).write(&[1]);
-            }
+        if self.lock().change(fd, known, change)? {
+            // A pipe that is full has said it already.
+            let _ = (&self.notifier[1]).write(&[1]);
         }
         Ok(())
     }
 }
 
-#[derive(Default)]
-struct Table {
-    /// The sources, by descriptor.
-    slots: Vec<Slot>,
-    /// The notifier's row, and those of slots with something armed. The kernel has it where empty.
-    list: Vec<pollfd>,
-    /// When the pause of what is parked is over.
-    resume: Option<Instant>,
-    /// The descriptor to begin with, for whose event there was no room.
-    turn: RawFd,
-}
-
-#[derive(Copy, Clone, Default)]
-struct Slot {
-    token: usize,
-    /// Nothing where there is no source.
-    wanted: c_short,
-    armed: c_short,
-    parked: c_short,
-    futile: u8,
-    /// It has since the list was made.
-    changed: bool,
-    /// The source tells of no calls.
-    mute: bool,
-}
-
-impl Slot {
-    fn watch(&mut self, token: Token, interest: Interest) {
-        (self.token, self.wanted, self.parked) = (token.0, wanted(interest), 0);
-        self.armed = self.wanted | FAULT;
-    }
-
-    fn note(&mut self, direction: Direction, outcome: Outcome) {
-        let bits = [POLLIN | POLLPRI | RDHUP, POLLOUT][direction as usize] & self.wanted;
-        let fired = bits & !self.armed;
-        self.futile = match outcome {
-            Outcome::Dry => self.futile.saturating_add((fired & POLLIN != 0).into()),
-            _ => 0,
-        };
-        match outcome {
-            Outcome::Ended => self.armed &= !bits,
-            Outcome::Left | Outcome::Stuck => self.parked |= fired,
-            _ if self.futile > MANY => self.parked |= fired,
-            _ if bits != 0 => self.armed |= bits | FAULT,
-            _ => {}
-        }
-    }
-}
-
-impl Table {
-    /// Brings the list up to date, and tells how long the pause of what is parked lasts.
-    fn renew(&mut self) -> Option<Duration> {
-        let over = self.resume.is_some_and(|end| end <= Instant::now());
-        let mut parked = 0;
-        self.list.truncate(1);
-        for (fd, slot) in self.slots.iter_mut().enumerate() {
-            if over && slot.parked != 0 {
-                slot.armed |= mem::take(&mut slot.parked) | FAULT;
-            }
-            parked |= slot.parked;
-            slot.changed = false;
-            if slot.armed != 0 {
-                self.list.push(row(fd as RawFd, slot.armed));
-            }
-        }
-        let end = self.resume;
-        self.resume = (parked != 0).then(|| end.unwrap_or_else(|| Instant::now() + PAUSE));
-        let end = self.resume?;
-        Some(end.saturating_duration_since(Instant::now()))
-    }
-
-    /// Makes events of what the kernel says of `count` rows.
-    fn tell(&mut self, count: usize, events: &mut Vec<PublicEvent>) {
-        let (_, rows) = self.list.split_at(1);
-        let (later, first) = rows.split_at(rows.partition_point(|row| row.fd < self.turn));
-        let told = first.iter().chain(later).filter(|row| row.revents != 0);
-        for row in told.take(count) {
-            let slot = &mut self.slots[row.fd as usize];
-            if slot.changed {
-                continue;
-            }
-            if events.len() == events.capacity() {
-                self.turn = row.fd;
-                break;
-            }
-            let fault = row.revents & FAULT != 0;
-            slot.armed &= if fault { 0 } else { !row.revents };
-            slot.parked = if slot.mute { slot.wanted } else { 0 };
-            let open = slot.wanted & !slot.armed & (POLLIN | POLLOUT);
-            let raw = Event(Token(slot.token), row.revents | open);
-            events.push(PublicEvent { raw });
-            if row.revents & POLLNVAL != 0 {
-                *slot = Slot::default();
-            }
-        }
-    }
-}
-
-impl fmt::Debug for Table {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Table")
-    }
-}
-
-fn row(fd: RawFd, events: c_short) -> pollfd {
-    let revents = 0;
-    pollfd {
-        fd,
-        events,
-        revents,
-    }
-}
-
 /// A source's slot. Its drop empties it, so it goes before the descriptor.
 #[derive(Debug)]
-pub(crate) struct Row {
-    selector: Option<Selector>,
-    fd: RawFd,
-}
+pub(crate) struct Row(Option<Selector>, RawFd);
 
 impl Row {
     fn change(&self, change: impl FnOnce(&mut Slot)) {
-        if let Some(selector) = &self.selector {
+        if let Row(Some(selector), fd) = self {
             // Its descriptor may have been found closed.
-            let _ = selector.change(self.fd, true, change);
+            let _ = selector.change(*fd, true, change);
         }
     }
 }
 
 impl sys::Row for Row {
     const LEVEL: bool = true;
-    const NONE: Row = Row {
-        selector: None,
-        fd: -1,
-    };
+    const NONE: Row = Row(None, -1);
 
     #[inline]
     fn note(&self, direction: Direction, outcome: Outcome) {
@@ -294,8 +154,8 @@ impl sys::Row for Row {
     }
 
     fn release(mut self) {
-        self.change(|slot| slot.mute = true);
-        self.selector = None;
+        self.change(Slot::silence);
+        self.0 = None;
     }
 }
 
