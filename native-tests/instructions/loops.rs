@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use mio::net::UnixStream;
 use mio::unix::pipe::Receiver;
-use mio::{Events, Interest, Poll, Token, Waker};
+use mio::{Events, Interest, Poll, Token};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 
@@ -20,14 +20,13 @@ const LEVEL: bool = cfg!(mio_unsupported_force_poll_poll);
 type Loop = (&'static str, fn(usize));
 
 /// The first is the part of the polls that is not theirs, which the test takes off.
-const LOOPS: [Loop; 7] = [
+const LOOPS: [Loop; 6] = [
     ("making ready", |rounds| poll(64, rounds, false)),
     ("register, deregister", register),
     ("reregister", reregister),
     ("poll, 1 ready", |rounds| poll(1, rounds, true)),
     ("poll, 64 ready", |rounds| poll(64, rounds, true)),
     ("write, read, would block, try_io", io),
-    ("wake, poll", wake),
 ];
 
 fn main() -> ExitCode {
@@ -115,17 +114,6 @@ fn poll(ready: usize, rounds: usize, polling: bool) {
     }
     let expected = if polling { ready * rounds } else { 0 };
     assert_eq!(served, expected);
-}
-
-fn wake(rounds: usize) {
-    let mut poll = Poll::new().unwrap();
-    let mut events = Events::with_capacity(16);
-    let waker = Waker::new(poll.registry(), Token(0)).unwrap();
-    for _ in 0..rounds {
-        waker.wake().unwrap();
-        poll.poll(&mut events, None).unwrap();
-        assert_eq!(events.iter().count(), 1);
-    }
 }
 
 /// A byte there, a byte back, and the read that would block, through the types' own I/O.
