@@ -48,6 +48,7 @@ pub(crate) mod pipe;
     any(
         mio_unsupported_force_poll_poll,
         target_os = "haiku",
+        target_os = "hurd",
         target_os = "solaris"
     ),
     path = "poll.rs"
