@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 use libc::c_int;
 
@@ -66,7 +66,7 @@ pub(crate) use queue::{Selector, Waker};
 #[cfg(any(feature = "net", feature = "os-ext"))]
 impl<T: AsRawFd> crate::io_source::AsSource for T {
     #[inline]
-    fn source(&self) -> RawFd {
+    fn source(&self) -> std::os::fd::RawFd {
         self.as_raw_fd()
     }
 }
