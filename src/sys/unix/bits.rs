@@ -36,9 +36,10 @@ pub(super) fn says(events: i32, ready: Ready) -> bool {
 }
 
 #[inline]
-pub(super) fn wanted(interest: Interest) -> c_short {
-    let when = |wanted: bool, bits: c_short| if wanted { bits } else { 0 };
-    when(interest.is_readable(), POLLIN | RDHUP)
+pub(super) fn wanted(always: i32, interest: Interest) -> i32 {
+    let when = |wanted: bool, bits: c_short| if wanted { i32::from(bits) } else { 0 };
+    always
+        | when(interest.is_readable(), POLLIN | RDHUP)
         | when(interest.is_writable(), POLLOUT)
         | when(interest.is_priority(), POLLPRI)
 }

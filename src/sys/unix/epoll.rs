@@ -88,7 +88,7 @@ impl Selector {
     #[inline]
     fn control(&self, operation: i32, fd: RawFd, token: Token, i: Interest) -> io::Result<()> {
         let mut event = libc::epoll_event {
-            events: (libc::EPOLLET | i32::from(wanted(i))) as u32,
+            events: wanted(libc::EPOLLET, i) as u32,
             u64: token.0 as u64,
         };
         // SAFETY: `event` lives through the call, and the kernel keeps no pointer to it.

@@ -57,8 +57,9 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn watch(&mut self, token: Token, interest: Interest) {
-        (self.token, self.wanted, self.parked) = (token.0, wanted(interest), 0);
-        self.armed = self.wanted | FAULT;
+        let wanted = wanted(0, interest) as c_short;
+        (self.token, self.wanted) = (token.0, wanted);
+        (self.armed, self.parked) = (wanted | FAULT, 0);
     }
 
     /// The source is a name, and will tell of no calls. An event may have been told already.
