@@ -18,6 +18,12 @@ type Row = <HostSelector as Selector>::Row;
 /// remember its registration: deregister it before the descriptor closes, if a duplicate of it may
 /// still be open elsewhere.
 ///
+/// # Hosts
+///
+/// On systems whose only queue is poll(2) the library makes the edges, and hears nothing of the
+/// calls on this descriptor: it watches again some milliseconds after each event. What is left
+/// unread is then told again, and what comes next may be told so much later.
+///
 /// ```
 /// use mio::unix::SourceFd;
 /// use mio::{Interest, Poll, Token};
