@@ -33,8 +33,14 @@ impl Interest {
     /// Urgent data: TCP's out-of-band byte.
     ///
     /// # Hosts
-    /// Linux. On WASI the host has no such notion: it is accepted and never fires.
+    /// Linux. WASI and kqueue have no such notion: it is accepted and never fires.
     pub const PRIORITY: Interest = Interest::of(Ready::PRIORITY);
+
+    /// Asynchronous I/O, whose requests name the queue themselves: it is accepted and does nothing.
+    pub const AIO: Interest = Interest::of(Ready::AIO);
+
+    /// Lists of asynchronous I/O, as [`Interest::AIO`] is.
+    pub const LIO: Interest = Interest::of(Ready::LIO);
 
     const fn of(ready: Ready) -> Interest {
         match NonZeroU8::new(ready.0) {

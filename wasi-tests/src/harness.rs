@@ -38,6 +38,17 @@ pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
 /// How many polls that takes says nothing there: the deadline alone ends a wait for it.
 pub(crate) const SENDS_LATER: bool = cfg!(target_env = "p2");
 
+/// Whether the host tells of each direction in an event of its own, and of that direction alone.
+/// kqueue does.
+pub(crate) const EVENT_PER_DIRECTION: bool = cfg!(any(
+    mio_kqueue_model,
+    target_os = "dragonfly",
+    target_os = "freebsd",
+    target_os = "netbsd",
+    target_os = "openbsd",
+    target_vendor = "apple",
+));
+
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
 pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
@@ -195,6 +206,17 @@ impl Loop {
         self.wait(token, &format!("source {token} writable"), |seen| {
             seen.writable
         })
+    }
+
+    /// Both directions have ended, as `seen` says, which told of reading. Where that is not to tell
+    /// of writing, another event does, if `interest` asks for it.
+    #[track_caller]
+    pub(crate) fn both_closed(&mut self, seen: Seen, interest: Interest) {
+        assert!(seen.read_closed, "{seen:?}");
+        assert_eq!(seen.write_closed, !EVENT_PER_DIRECTION, "{seen:?}");
+        if EVENT_PER_DIRECTION && interest.is_writable() {
+            self.wait(seen.token, "the end of writing", |seen| seen.write_closed);
+        }
     }
 
     /// Throws away what `wait` has kept.

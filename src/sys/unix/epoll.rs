@@ -15,11 +15,11 @@ mod descriptor;
 
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use self::bits::{RDHUP, milliseconds, says, wanted};
-use super::cvt;
+use super::{cvt, own};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
@@ -37,10 +37,8 @@ impl sys::Selector for Selector {
     type Event = Event;
 
     fn new() -> io::Result<Selector> {
-        // SAFETY: no pointers; the flag is one that the call knows.
-        let queue = cvt(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-        let queue = unsafe { OwnedFd::from_raw_fd(queue) };
+        // SAFETY: no pointers, and what the call answers is new.
+        let queue = unsafe { own(libc::epoll_create1(libc::EPOLL_CLOEXEC)) }?;
         Ok(Selector { queue })
     }
 
@@ -138,10 +136,9 @@ impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
-        // SAFETY: no pointers; the flags are ones that the call knows.
-        let counter = cvt(unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK) })?;
-        // SAFETY: the kernel has just given us this descriptor, and nobody else has it.
-        let counter = unsafe { File::from_raw_fd(counter) };
+        // SAFETY: no pointers, and what the call answers is new.
+        let counter = unsafe { own(libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_NONBLOCK)) }?;
+        let counter = File::from(counter);
         selector.subscribe(counter.as_raw_fd(), token, Interest::READABLE)?;
         Ok(Waker { counter })
     }

@@ -3,17 +3,14 @@
 //! A source is up to two rows, `EVFILT_READ` and `EVFILT_WRITE`, each edge-triggered (`EV_CLEAR`)
 //! and with the user's token as its data, so there is no table, no lock and no row here. A row is
 //! added or deleted by a change of its own, which has a receipt of its own. Adding one that is
-//! there gives it the new token and reports what is ready again. Nobody knows which rows there
-//! were, so those no longer wanted are deleted whether they are there or not. The kernel writes its
-//! events straight into the user's `Events`, two for a source that is ready both ways: an
-//! [`Event`](crate::event::Event) is the kernel's own struct and is translated when it is asked. A
-//! descriptor that closes takes its rows along.
+//! there gives it the new token and reports what is ready again; one no longer wanted is deleted,
+//! be it there or not. A descriptor that closes takes its rows along. The kernel writes its events
+//! straight into the user's `Events`, two for a source that is ready both ways: an
+//! [`Event`](crate::event::Event) is the kernel's own struct and is translated when it is asked.
 //!
 //! The kernel takes a second registration for a change of the first. It has no row for urgent data:
-//! that interest is accepted and never fires.
-//!
-//! The waker is a row of `EVFILT_USER` in the same queue, named by the number of its own duplicate
-//! of the queue's descriptor, which no other waker has meanwhile.
+//! that interest is accepted and never fires. The waker is a row of `EVFILT_USER` in the queue,
+//! named by the number of its own duplicate of it, which no other waker has meanwhile.
 #![allow(unsafe_code)]
 
 mod descriptor;
@@ -63,13 +60,11 @@ impl sys::Selector for Selector {
 
     fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<KernelRow> {
         let mut changes = changes(fd, token, Some(interest));
-        // The rows that are wanted are neighbours: the first, the second, both or neither.
+        // The rows that are wanted are neighbours: the first, the second, both or neither. Where
+        // one of two is refused, the other is not to stay.
         let wanted = usize::from(!interest.is_readable())..1 + usize::from(interest.is_writable());
-        control(&self.queue, &mut changes[wanted]).inspect_err(|_| {
-            // The other row may be there. Where it is not either, that has been said.
-            let _ = self.unsubscribe(KernelRow, fd);
-        })?;
-        Ok(KernelRow)
+        let added = control(&self.queue, &mut changes[wanted]).map(|()| KernelRow);
+        added.inspect_err(|_| drop(self.unsubscribe(KernelRow, fd)))
     }
 
     fn modify(&self, _: &KernelRow, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
@@ -116,11 +111,7 @@ fn control(queue: &OwnedFd, changes: &mut [libc::kevent]) -> io::Result<()> {
     Ok(())
 }
 
-/// The one call, by which changes go in and events come out, whose number is the answer.
-///
-/// # Safety
-///
-/// There are that many changes, and there is room for that many events.
+/// The one call, for as many changes and as much room as it is told. It answers how many came out.
 unsafe fn kevent(
     queue: &OwnedFd,
     (changes, count): (*const libc::kevent, usize),

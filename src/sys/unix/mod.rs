@@ -9,6 +9,7 @@ use libc::c_int;
 #[cfg_attr(
     any(
         all(target_os = "android", target_arch = "x86"),
+        mio_kqueue_model,
         target_os = "aix",
         target_os = "espidf",
         target_os = "haiku",
@@ -71,11 +72,8 @@ impl<T: AsRawFd> crate::io_source::AsSource for T {
     }
 }
 
-// What each system and set of features uses a part of.
-const _: fn() = || {
-    let _ = (open::socket, open::accept, open::pair, open::pipe);
-    let _ = set_nonblocking::<OwnedFd>;
-};
+// What each set of features uses a part of.
+const _: fn() = || _ = (open::FLAGS, open::accept4, pipe);
 
 /// A libc call's answer as a result: -1 is the thread's last error.
 #[inline]
@@ -93,35 +91,19 @@ fn last_error() -> io::Error {
     io::Error::last_os_error()
 }
 
-/// The descriptor that a call has answered.
-///
-/// # Safety
-///
-/// It is new: nobody else has it.
+/// The descriptor that a call has answered, which is to be a new one.
 #[inline]
 unsafe fn own(answer: c_int) -> io::Result<OwnedFd> {
     // SAFETY: the caller's promise.
     cvt(answer).map(|fd| unsafe { OwnedFd::from_raw_fd(fd) })
 }
 
-/// The two descriptors that a call has written.
-///
-/// # Safety
-///
-/// Where `make` succeeds, it has written two that are new.
-unsafe fn own_both(make: impl FnOnce(*mut c_int) -> c_int) -> io::Result<[OwnedFd; 2]> {
+/// A new pipe: the end to read from, and the end to write to.
+fn pipe() -> io::Result<[OwnedFd; 2]> {
     let mut fds = [-1; 2];
-    cvt(make(fds.as_mut_ptr()))?;
-    // SAFETY: the caller's promise.
-    Ok(fds.map(|fd| unsafe { OwnedFd::from_raw_fd(fd) }))
-}
-
-/// By `fcntl`, since the `ioctl` for it is not for every descriptor on every system.
-fn set_nonblocking<T: AsRawFd>(fd: &T, nonblocking: bool) -> io::Result<()> {
-    let fd = fd.as_raw_fd();
-    // SAFETY: no pointers.
-    let flags = cvt(unsafe { libc::fcntl(fd, libc::F_GETFL) })?;
-    let on = if nonblocking { libc::O_NONBLOCK } else { 0 };
-    // SAFETY: no pointers.
-    cvt(unsafe { libc::fcntl(fd, libc::F_SETFL, flags & !libc::O_NONBLOCK | on) }).map(drop)
+    // SAFETY: the kernel writes two descriptors to `fds`.
+    cvt(unsafe { open::pipe2(fds.as_mut_ptr(), libc::O_NONBLOCK | libc::O_CLOEXEC) })?;
+    // SAFETY: they are new.
+    let [from, to] = fds.map(|fd| unsafe { open::own(fd) });
+    Ok([from?, to?])
 }

@@ -1,11 +1,12 @@
 //! Pipes: each end is a file without a place.
+#![allow(unsafe_code)]
 
 use std::fs::File;
 use std::io;
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::process::{ChildStderr, ChildStdin, ChildStdout};
 
-use super::{open, set_nonblocking};
+use super::cvt;
 use crate::io_source::IoSource;
 
 /// The end of a pipe that is written to.
@@ -27,7 +28,7 @@ pub struct Receiver {
 ///
 /// It fails where the descriptor table is full.
 pub fn new() -> io::Result<(Sender, Receiver)> {
-    let [receiver, sender] = open::pipe()?;
+    let [receiver, sender] = super::pipe()?;
     Ok((sender.into(), receiver.into()))
 }
 
@@ -36,7 +37,13 @@ macro_rules! end {
         impl $name {
             /// Makes this end blocking, or non-blocking. No host is known to refuse it.
             pub fn set_nonblocking(&self, nonblocking: bool) -> io::Result<()> {
-                set_nonblocking(self, nonblocking)
+                let (fd, bit) = (self.as_raw_fd(), libc::O_NONBLOCK);
+                // Solaris has an `ioctl` for it that is not for pipes.
+                // SAFETY: no pointers.
+                let flags = cvt(unsafe { libc::fcntl(fd, libc::F_GETFL) })? & !bit;
+                let flags = if nonblocking { flags | bit } else { flags };
+                // SAFETY: no pointers.
+                cvt(unsafe { libc::fcntl(fd, libc::F_SETFL, flags) }).map(drop)
             }
         }
         try_io!($name);

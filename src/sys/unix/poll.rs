@@ -29,7 +29,7 @@ use libc::c_short;
 
 use self::bits::{milliseconds, says};
 use self::table::{Slot, Table};
-use super::{cvt, open};
+use super::cvt;
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::Ready;
@@ -49,7 +49,7 @@ impl sys::Selector for Selector {
     type Event = Event;
 
     fn new() -> io::Result<Selector> {
-        let notifier = Arc::new(open::pipe()?.map(File::from));
+        let notifier = Arc::new(super::pipe()?.map(File::from));
         let table = Table::new(notifier[0].as_raw_fd());
         let table = Arc::new(Mutex::new(table));
         Ok(Selector { table, notifier })
@@ -191,7 +191,7 @@ impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
-        let pipe = open::pipe()?.map(File::from);
+        let pipe = super::pipe()?.map(File::from);
         let row = selector.subscribe(pipe[0].as_raw_fd(), token, Interest::READABLE)?;
         row.note(Direction::Read, Outcome::Ended);
         (&pipe[1]).write_all(&[1])?;

@@ -25,7 +25,7 @@ pub(crate) fn tcp_connect(address: SocketAddr) -> io::Result<TcpStream> {
     };
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UdpSocket::from(open::socket(family, libc::SOCK_STREAM)?);
+    let socket = UdpSocket::from(open(family, libc::SOCK_STREAM)?);
     match socket.connect(address) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(OwnedFd::from(socket).into()),
@@ -62,13 +62,9 @@ pub(crate) fn udp_only_v6(socket: &UdpSocket) -> io::Result<bool> {
 type Name = (c_int, c_int);
 pub(crate) const SEND_BUFFER: Name = (libc::SOL_SOCKET, libc::SO_SNDBUF);
 pub(crate) const RECEIVE_BUFFER: Name = (libc::SOL_SOCKET, libc::SO_RCVBUF);
-/// Apple's `SO_LINGER` counts ticks of a clock; its `SO_LINGER_SEC` is the other systems' option.
-const LINGER_IN_SECONDS: c_int = if cfg!(target_vendor = "apple") {
-    0x1080
-} else {
-    libc::SO_LINGER
-};
-pub(crate) const LINGER: Name = (libc::SOL_SOCKET, LINGER_IN_SECONDS);
+// Apple's `SO_LINGER` counts ticks of a clock; its `SO_LINGER_SEC` is what the others have.
+const APPLE: bool = cfg!(target_vendor = "apple");
+pub(crate) const LINGER: Name = (libc::SOL_SOCKET, [libc::SO_LINGER, 0x1080][APPLE as usize]);
 
 const _: () = assert!(size_of::<libc::linger>() == size_of::<[c_int; 2]>());
 
@@ -95,17 +91,26 @@ pub(crate) fn set_option<const N: usize>(
     cvt(unsafe { libc::setsockopt(fd, level, name, from, length) }).map(drop)
 }
 
-/// Accepts a connection, and tells the address of its peer and how long that is. A Unix socket's
-/// does not fit and is cut short.
+/// Opens a socket that neither blocks nor outlives an `exec`.
+pub(super) fn open(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
+    // SAFETY: no pointers, and what the call answers is new.
+    unsafe { open::own(libc::socket(family, kind | open::FLAGS, 0)) }
+}
+
+/// Accepts a connection that neither blocks nor outlives an `exec`, and tells the address of its
+/// peer and how long that is. A Unix socket's does not fit and is cut short.
 #[inline]
 pub(super) fn accept(listener: RawFd) -> io::Result<(OwnedFd, sockaddr_in6, socklen_t)> {
     // SAFETY: the structure consists of integers, for which zero is a value.
     let mut address: sockaddr_in6 = unsafe { std::mem::zeroed() };
-    let (socket, length) = open::accept(listener, &mut address)?;
+    let mut length = size_of_val(&address) as socklen_t;
+    let to = (&raw mut address).cast();
+    // SAFETY: the kernel writes at most `length` bytes to `address`, and what it answers is new.
+    let socket = unsafe { open::own(open::accept4(listener, to, &mut length, open::FLAGS)) }?;
     Ok((socket, address, length))
 }
 
-// IPv4's structure has its address where IPv6's has the flow's label. What follows it is padding.
+// IPv4's structure has its address where IPv6's has the flow's label, and then nothing of note.
 const _: () = {
     use libc::sockaddr_in;
     use std::mem::offset_of;

@@ -1,12 +1,12 @@
 //! Unix sockets: std's, opened so that nothing waits.
 //!
 //! std opens its sockets blocking, so that its stream's connect would wait for room in the
-//! listener's backlog: connect and accept are made here. A bind is no hot path: std's will do.
+//! listener's backlog: connect and accept are made here. The rest is no hot path: std's will do.
 
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::{open, socket};
+use super::socket;
 
 pub use std::os::unix::net::SocketAddr;
 pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -15,13 +15,15 @@ pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 pub(crate) fn stream_connect(address: &SocketAddr) -> io::Result<UnixStream> {
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UnixDatagram::from(open::socket(libc::AF_UNIX, libc::SOCK_STREAM)?);
+    let socket = UnixDatagram::from(socket::open(libc::AF_UNIX, libc::SOCK_STREAM)?);
     socket.connect_addr(address)?;
     Ok(OwnedFd::from(socket).into())
 }
 
 pub(crate) fn stream_pair() -> io::Result<(UnixStream, UnixStream)> {
-    pair(libc::SOCK_STREAM)
+    let (one, other) = UnixStream::pair()?;
+    one.set_nonblocking(true)?;
+    other.set_nonblocking(true).map(|()| (one, other))
 }
 
 pub(crate) fn listener_bind(address: &SocketAddr) -> io::Result<UnixListener> {
@@ -53,14 +55,11 @@ pub(crate) fn datagram_bind(address: &SocketAddr) -> io::Result<UnixDatagram> {
 }
 
 pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
-    open::socket(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
+    socket::open(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
 }
 
 pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
-    pair(libc::SOCK_DGRAM)
-}
-
-fn pair<T: From<OwnedFd>>(kind: libc::c_int) -> io::Result<(T, T)> {
-    let [one, other] = open::pair(kind)?;
-    Ok((one.into(), other.into()))
+    let (one, other) = UnixDatagram::pair()?;
+    one.set_nonblocking(true)?;
+    other.set_nonblocking(true).map(|()| (one, other))
 }
