@@ -2,7 +2,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use libc::c_int;
 
@@ -65,7 +65,7 @@ pub(crate) mod uds;
 pub(crate) use queue::{Selector, Waker};
 
 #[cfg(any(feature = "net", feature = "os-ext"))]
-impl<T: AsRawFd> crate::io_source::AsSource for T {
+impl<T: std::os::fd::AsRawFd> crate::io_source::AsSource for T {
     #[inline]
     fn source(&self) -> std::os::fd::RawFd {
         self.as_raw_fd()
