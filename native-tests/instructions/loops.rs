@@ -9,10 +9,13 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use mio::net::UnixStream;
-use mio::unix::SourceFd;
+use mio::unix::pipe::Receiver;
 use mio::{Events, Interest, Poll, Token};
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
+
+/// Whether the queue is one that forgets, of either library.
+const LEVEL: bool = cfg!(mio_unsupported_force_poll_poll);
 
 type Loop = (&'static str, fn(usize));
 
@@ -66,24 +69,26 @@ fn reregister(rounds: usize) {
 }
 
 /// Polls with `ready` sources that have an event in every round: all are one counter of the
-/// kernel under many descriptors, so adding to it once is a new edge for each of them.
+/// kernel under many descriptors, so adding to it once is a new edge for each of them. poll(2)
+/// knows no edges: there each source is read once, and then once more, when it would block.
 fn poll(ready: usize, rounds: usize, polling: bool) {
     // SAFETY: numbers go in, and a descriptor that nobody else has comes out.
-    let counter = unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK)) };
-    let sources: Vec<OwnedFd> = (0..ready).map(|_| counter.try_clone().unwrap()).collect();
+    let counter =
+        unsafe { OwnedFd::from_raw_fd(libc::eventfd(0, libc::EFD_NONBLOCK | libc::EFD_SEMAPHORE)) };
+    let clone = || Receiver::from(counter.try_clone().unwrap());
+    let mut sources: Vec<Receiver> = (0..ready).map(|_| clone()).collect();
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(128);
-    for (number, source) in sources.iter().enumerate() {
-        let fd = source.as_raw_fd();
+    for (number, source) in sources.iter_mut().enumerate() {
         poll.registry()
-            .register(&mut SourceFd(&fd), Token(number), Interest::READABLE)
+            .register(source, Token(number), Interest::READABLE)
             .unwrap();
     }
-    let one = 1_u64.to_ne_bytes();
+    let each = (ready as u64).to_ne_bytes();
     let mut served = 0;
     for _ in 0..rounds {
         // SAFETY: the eight bytes are there, and `counter` keeps its descriptor open.
-        let added = unsafe { libc::write(counter.as_raw_fd(), one.as_ptr().cast(), 8) };
+        let added = unsafe { libc::write(counter.as_raw_fd(), each.as_ptr().cast(), 8) };
         assert_eq!(added, 8);
         if !polling {
             continue;
@@ -92,13 +97,19 @@ fn poll(ready: usize, rounds: usize, polling: bool) {
         // As servers do: two questions, and work that the compiler knows nothing of.
         for event in &events {
             if event.is_readable() {
-                black_box(event.token());
+                let Token(number) = black_box(event.token());
+                if LEVEL {
+                    sources[number].read_exact(&mut [0; 8]).unwrap();
+                }
                 served += 1;
             }
             if event.is_writable() {
                 black_box(event.token());
                 served -= 1;
             }
+        }
+        for source in sources.iter_mut().filter(|_| LEVEL) {
+            assert!(source.read(&mut [0; 8]).is_err());
         }
     }
     let expected = if polling { ready * rounds } else { 0 };

@@ -17,7 +17,13 @@ mod list {
     include!(concat!(env!("OUT_DIR"), "/api.rs"));
 }
 
-const LIST: &str = include_str!("../api/linux.txt");
+const LIST: &str = include_str!(concat!(env!("OUT_DIR"), "/list.txt"));
+/// The impls of a poller's descriptor, each of one function, which there is not with poll(2).
+const LESS: usize = if cfg!(mio_unsupported_force_poll_poll) {
+    3
+} else {
+    0
+};
 
 /// What a line of the list starts with, the kind of assertion that it must have become, and how
 /// many there are.
@@ -26,12 +32,12 @@ const KINDS: [(&str, &str, usize); 10] = [
     ("pub struct ", "type", 17),
     ("#[repr(transparent)] pub struct ", "type", 1),
     ("pub trait ", "trait", 1),
-    ("impl", "impl", 124),
+    ("impl", "impl", 124 - LESS),
     ("pub type ", "associated type", 6),
     ("pub const mio", "constant", 3),
     ("pub const fn ", "function", 6),
     ("pub unsafe fn ", "function", 8),
-    ("pub fn ", "function", 273),
+    ("pub fn ", "function", 273 - LESS),
 ];
 
 #[test]

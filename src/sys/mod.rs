@@ -83,6 +83,13 @@ pub(crate) trait Row: Debug + Send + Sync {
     fn permit_read(&self) -> io::Result<()> {
         Ok(())
     }
+
+    /// Lets go of the subscription without ending it: its source is a name that keeps nothing.
+    fn release(self)
+    where
+        Self: Sized,
+    {
+    }
 }
 
 /// Nothing: a kernel with edges of its own has the row, and drops it when the descriptor closes.
@@ -113,7 +120,7 @@ const _: fn() = || {
     fn host<S: Selector, W: Wake<Selector = S>>() {
         let _ = (S::subscribe, S::modify, S::unsubscribe);
         let _ = (S::Row::LEVEL, S::Row::NONE, S::Row::note);
-        let _ = (S::Row::permit_read, Outcome::Drained);
+        let _ = (S::Row::permit_read, S::Row::release, Outcome::Drained);
         // What each host and set of features uses a part of.
         let _ = |registry: &Registry| registry.id;
         let _ = (Direction::Read, Direction::Write, KernelRow, no_capacity);

@@ -27,6 +27,10 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
 /// of a kernel do not: these need an operation that would block.
 pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
 
+/// Whether the queue is the library's own, over a host that forgets: there, what a call has left
+/// behind is told again after a pause.
+pub(crate) const FORGETS: bool = GUEST || cfg!(mio_unsupported_force_poll_poll);
+
 /// Whether the guest has WasmEdge's sockets, which lack some options.
 pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
 

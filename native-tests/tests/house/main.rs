@@ -22,6 +22,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/unix/mod.rs",
     "src/sys/unix/open_bare.rs",
     "src/sys/unix/pipe.rs",
+    "src/sys/unix/poll.rs",
     "src/sys/unix/socket.rs",
     "src/sys/wasi/abi.rs",
     "src/sys/wasi/abi/sock.rs",

@@ -10,13 +10,15 @@
 //! counter is full, once in 2^64 wakes, it is set back.
 #![allow(unsafe_code)]
 
+mod bits;
+mod descriptor;
+
 use std::fs::File;
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
-use libc::{EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP};
-
+use self::bits::{RDHUP, milliseconds, says, wanted};
 use super::{cvt, own};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
@@ -47,13 +49,13 @@ impl sys::Selector for Selector {
 
     #[inline]
     fn subscribe(&self, fd: RawFd, token: Token, interest: Interest) -> io::Result<KernelRow> {
-        self.control(libc::EPOLL_CTL_ADD, fd, token, flags(interest))?;
+        self.control(libc::EPOLL_CTL_ADD, fd, token, interest)?;
         Ok(KernelRow)
     }
 
     #[inline]
     fn modify(&self, _: &KernelRow, fd: RawFd, token: Token, interest: Interest) -> io::Result<()> {
-        self.control(libc::EPOLL_CTL_MOD, fd, token, flags(interest))
+        self.control(libc::EPOLL_CTL_MOD, fd, token, interest)
     }
 
     #[inline]
@@ -82,9 +84,9 @@ impl sys::Selector for Selector {
 
 impl Selector {
     #[inline]
-    fn control(&self, operation: i32, fd: RawFd, token: Token, events: u32) -> io::Result<()> {
+    fn control(&self, operation: i32, fd: RawFd, token: Token, i: Interest) -> io::Result<()> {
         let mut event = libc::epoll_event {
-            events,
+            events: wanted(libc::EPOLLET, i) as u32,
             u64: token.0 as u64,
         };
         // SAFETY: `event` lives through the call, and the kernel keeps no pointer to it.
@@ -97,6 +99,12 @@ impl Selector {
 #[repr(transparent)]
 pub(crate) struct Event(libc::epoll_event);
 
+// The bits of an event are poll(2)'s.
+const _: () =
+    assert!(libc::EPOLLIN == libc::POLLIN as i32 && libc::EPOLLOUT == libc::POLLOUT as i32);
+const _: () =
+    assert!(libc::EPOLLPRI == libc::POLLPRI as i32 && libc::EPOLLERR == libc::POLLERR as i32);
+const _: () = assert!(libc::EPOLLHUP == libc::POLLHUP as i32 && libc::EPOLLRDHUP == RDHUP as i32);
 const _: () = assert!(size_of::<PublicEvent>() == size_of::<libc::epoll_event>());
 const _: () = assert!(align_of::<PublicEvent>() == align_of::<libc::epoll_event>());
 
@@ -108,21 +116,7 @@ impl sys::RawEvent for Event {
 
     #[inline]
     fn is(&self, ready: Ready) -> bool {
-        let events = self.0.events as i32;
-        let any = |bits: i32| events & bits != 0;
-        // A half-closed peer is RDHUP, together with IN since there is an end to be read. A pipe's
-        // writer whose reader has gone sees ERR, alone or beside OUT.
-        match ready {
-            Ready::READABLE => any(EPOLLIN | EPOLLPRI),
-            Ready::WRITABLE => any(EPOLLOUT),
-            Ready::ERROR => any(EPOLLERR),
-            Ready::READ_CLOSED => any(EPOLLHUP) || (any(EPOLLIN) && any(EPOLLRDHUP)),
-            Ready::WRITE_CLOSED => {
-                any(EPOLLHUP) || (any(EPOLLOUT) && any(EPOLLERR)) || events == EPOLLERR
-            }
-            Ready::PRIORITY => any(EPOLLPRI),
-            _ => false,
-        }
+        says(self.0.events as i32, ready)
     }
 }
 
@@ -131,30 +125,6 @@ impl sys::RawEvent for Event {
 fn refused(room: usize) -> io::Error {
     let error = io::Error::last_os_error();
     if room == 0 { no_capacity() } else { error }
-}
-
-#[inline]
-fn flags(interest: Interest) -> u32 {
-    let when = |wanted: bool, bits: i32| if wanted { bits } else { 0 };
-    let flags = EPOLLET
-        | when(interest.is_readable(), EPOLLIN | EPOLLRDHUP)
-        | when(interest.is_writable(), EPOLLOUT)
-        | when(interest.is_priority(), EPOLLPRI);
-    flags as u32
-}
-
-/// Rounded up, so that no wait ends early; what does not fit is the longest wait there is.
-#[inline]
-fn milliseconds(timeout: Option<Duration>) -> i32 {
-    match timeout {
-        None => -1,
-        Some(timeout) => {
-            let longest = i32::MAX as u64;
-            let whole = timeout.as_secs().min(longest / 1_000) * 1_000;
-            let partial = timeout.subsec_nanos().saturating_add(999_999) / 1_000_000;
-            (whole + u64::from(partial)).min(longest) as i32
-        }
-    }
 }
 
 #[derive(Debug)]

@@ -13,6 +13,8 @@
 //! named by the number of its own duplicate of it, which no other waker has meanwhile.
 #![allow(unsafe_code)]
 
+mod descriptor;
+
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::time::Duration;

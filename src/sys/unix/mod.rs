@@ -2,11 +2,9 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{FromRawFd, OwnedFd};
 
 use libc::c_int;
-
-use crate::{Poll, Registry};
 
 #[cfg_attr(
     any(
@@ -47,6 +45,15 @@ pub(crate) mod pipe;
     ),
     path = "kqueue.rs"
 )]
+#[cfg_attr(
+    any(
+        mio_unsupported_force_poll_poll,
+        target_os = "haiku",
+        target_os = "hurd",
+        target_os = "solaris"
+    ),
+    path = "poll.rs"
+)]
 mod queue;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
@@ -57,28 +64,10 @@ pub(crate) mod uds;
 
 pub(crate) use queue::{Selector, Waker};
 
-impl AsRawFd for Poll {
-    fn as_raw_fd(&self) -> RawFd {
-        self.registry().as_raw_fd()
-    }
-}
-
-impl AsRawFd for Registry {
-    fn as_raw_fd(&self) -> RawFd {
-        self.selector.queue.as_raw_fd()
-    }
-}
-
-impl AsFd for Registry {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.selector.queue.as_fd()
-    }
-}
-
 #[cfg(any(feature = "net", feature = "os-ext"))]
-impl<T: AsRawFd> crate::io_source::AsSource for T {
+impl<T: std::os::fd::AsRawFd> crate::io_source::AsSource for T {
     #[inline]
-    fn source(&self) -> RawFd {
+    fn source(&self) -> std::os::fd::RawFd {
         self.as_raw_fd()
     }
 }

@@ -3,8 +3,10 @@
 use std::io;
 use std::os::fd::RawFd;
 
-use crate::sys::{KernelRow, Selector as _};
+use crate::sys::{HostSelector, Row as _, Selector};
 use crate::{Interest, Registry, Token, event};
+
+type Row = <HostSelector as Selector>::Row;
 
 /// Watches a descriptor that this library has no type for.
 ///
@@ -17,14 +19,14 @@ pub struct SourceFd<'a>(
 
 impl event::Source for SourceFd<'_> {
     fn register(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
-        r.selector.subscribe(*self.0, t, i).map(drop)
+        r.selector.subscribe(*self.0, t, i).map(Row::release)
     }
 
     fn reregister(&mut self, r: &Registry, t: Token, i: Interest) -> io::Result<()> {
-        r.selector.modify(&KernelRow, *self.0, t, i)
+        r.selector.modify(&Row::NONE, *self.0, t, i)
     }
 
     fn deregister(&mut self, r: &Registry) -> io::Result<()> {
-        r.selector.unsubscribe(KernelRow, *self.0)
+        r.selector.unsubscribe(Row::NONE, *self.0)
     }
 }

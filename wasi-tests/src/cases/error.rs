@@ -9,7 +9,9 @@ use mio::net::{TcpListener, TcpStream, UdpSocket};
 
 use super::reset::reset;
 use crate::Outcome;
-use crate::harness::{BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, discard};
+use crate::harness::{
+    BOTH, FORGETS, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, discard,
+};
 use crate::harness::{drain, fill, localhost, pattern, refusing_udp, send, udp, would_block};
 
 /// A connected socket whose datagram was just refused, registered as token 1.
@@ -325,9 +327,9 @@ pub(crate) fn full_descriptor_table_is_survived() -> Outcome {
         send(&client, &[round]);
         assert_eq!(lp.receive(&server, 2, 1), [round]);
     }
-    // In a guest the attempt that failed is a reason to tell of the connection again, and only
-    // that; a kernel's edge would be the next connection.
-    if GUEST {
+    // Where the host forgets, the attempt that failed is a reason to tell of the connection again,
+    // and only that; a kernel's edge would be the next connection.
+    if FORGETS {
         lp.readable(3);
     }
     lp.quiet("nobody has tried again");
