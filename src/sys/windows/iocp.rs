@@ -19,18 +19,18 @@
 //! way, further wakes are one with it.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::RawSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::NTSTATUS;
 
 use super::afd::{self, Socket, State};
-use super::port::{BATCH, Deliver, Operation, Overlapped, Packets, Port};
+use super::port::{BATCH, Deliver, Home, Operation, Overlapped, Port};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::{Direction, Outcome, Ready};
@@ -73,7 +73,9 @@ impl sys::Selector for Selector {
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        if events.capacity() == 0 {
+        let mut room = [MaybeUninit::uninit(); BATCH];
+        let room = &mut room[..events.capacity().min(BATCH)];
+        if room.is_empty() {
             return Err(no_capacity());
         }
         // What the clock cannot reach does not end.
@@ -81,48 +83,38 @@ impl sys::Selector for Selector {
         let end = end.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = timeout;
         loop {
-            let silent = self.turn(events, milliseconds(left))?;
+            afd::flush(&self.port)?;
+            let packets = self.port.take(room, milliseconds(left))?;
+            for packet in packets {
+                let mut deliver = |raw| events.push(PublicEvent { raw });
+                self.port.complete(packet, Some(&self.port), &mut deliver);
+            }
             if !events.is_empty() {
                 return Ok(());
             }
             if let Some(end) = end {
                 left = Some(end.saturating_duration_since(Instant::now()));
             }
-            // What has ended without an event may be ready by now.
-            if silent && left.is_some_and(|left| left.is_zero()) {
+            // What has ended without an event is polled anew, and may be ready by now.
+            if packets.is_empty() && left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
         }
     }
 }
 
-impl Selector {
-    /// One wait, and whether nothing at all has ended in it.
-    fn turn(&self, events: &mut Vec<PublicEvent>, milliseconds: u32) -> io::Result<bool> {
-        let mut room: Packets = [MaybeUninit::uninit(); BATCH];
-        let most = |events: &Vec<PublicEvent>| BATCH.min(events.capacity() - events.len());
-        let taken = afd::flush(&self.port)
-            .and_then(|()| self.port.take(&mut room[..most(events)], milliseconds));
-        afd::awake(&self.port);
-        let mut taken = taken?;
-        let silent = taken.is_empty();
-        loop {
-            let full = taken.len() == BATCH;
-            self.port
-                .deliver(taken, &mut |raw| events.push(PublicEvent { raw }));
-            if !full || most(events) == 0 {
-                return Ok(silent);
+/// `{:?}` of what has nothing to show but its name.
+macro_rules! opaque {
+    ($($name:ident),+) => {$(
+        impl std::fmt::Debug for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(stringify!($name))
             }
-            taken = self.port.take(&mut room[..most(events)], 0)?;
         }
-    }
+    )+};
 }
 
-impl fmt::Debug for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Selector").finish_non_exhaustive()
-    }
-}
+opaque!(Selector, Row, Waker);
 
 /// A socket under watch. Its drop ends that, so it goes before the socket.
 pub(crate) struct Row(Option<(Arc<Port>, Arc<Socket>)>);
@@ -143,7 +135,7 @@ impl sys::Row for Row {
 
     fn note(&self, direction: Direction, outcome: Outcome) {
         if !matches!(outcome, Outcome::Moved | Outcome::Nothing) {
-            // It fails where the port has no memory for an event: the next wait says so.
+            // It fails only where the kernel has no memory for an event.
             let _ = self.change(|state| state.note(direction, outcome));
         }
     }
@@ -154,12 +146,6 @@ impl Drop for Row {
         if let Some((port, socket)) = &self.0 {
             socket.release(port);
         }
-    }
-}
-
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row").finish_non_exhaustive()
     }
 }
 
@@ -218,30 +204,30 @@ impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
-        Ok(Waker {
-            port: Arc::clone(&selector.port),
-            signal: Arc::new(Signal {
-                operation: Operation::of::<Signal>(),
-                token,
-                sent: AtomicBool::new(false),
-            }),
-        })
+        let port = Arc::clone(&selector.port);
+        let (operation, sent) = (Operation::of::<Signal>(), AtomicBool::new(false));
+        let signal = Arc::new(Signal {
+            operation,
+            token,
+            sent,
+        });
+        Ok(Waker { port, signal })
     }
 
     fn wake(&self) -> io::Result<()> {
-        if self.signal.sent.swap(true, Ordering::AcqRel) {
+        let sent = &self.signal.sent;
+        if sent.swap(true, AcqRel) {
             return Ok(());
         }
         // SAFETY: the packet is not on the way, and we are the one that sends it.
-        let sent = unsafe { self.port.send(&self.signal) };
-        sent.inspect_err(|_| self.signal.sent.store(false, Ordering::Release))
+        unsafe { self.port.send(&self.signal) }.inspect_err(|_| sent.store(false, Release))
     }
 }
 
 // SAFETY: `repr(C)`, and the first field is made by `Waker::new`.
 unsafe impl Overlapped for Signal {
-    fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Option<&Arc<Port>>, deliver: Deliver<'_>) {
-        if self.sent.swap(false, Ordering::AcqRel) {
+    fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Home<'_>, deliver: Deliver<'_>) {
+        if self.sent.swap(false, AcqRel) {
             deliver(Event::new(self.token, Ready::READABLE));
         }
     }
@@ -250,12 +236,6 @@ unsafe impl Overlapped for Signal {
 impl Drop for Waker {
     /// A wake that was not told yet goes with its waker.
     fn drop(&mut self) {
-        self.signal.sent.store(false, Ordering::Release);
-    }
-}
-
-impl fmt::Debug for Waker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waker").finish_non_exhaustive()
+        self.signal.sent.store(false, Release);
     }
 }

@@ -10,11 +10,7 @@ use std::os::windows::io::{AsRawSocket, FromRawSocket, OwnedSocket, RawSocket};
 use std::ptr::null;
 use std::sync::Once;
 
-use windows_sys::Win32::Networking::WinSock::{
-    AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
-    SOCK_STREAM, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSA_FLAG_OVERLAPPED, WSADATA, WSASocketW,
-    WSAStartup, getsockopt, setsockopt,
-};
+use windows_sys::Win32::Networking::WinSock::*;
 
 use super::port::cvt;
 use crate::io_source::AsSource;
