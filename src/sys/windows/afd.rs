@@ -69,7 +69,7 @@ const REST: i64 = 100_000;
 const SHARE: usize = 32;
 
 /// The driver's own structure, for one socket.
-#[derive(Default)]
+#[derive(Copy, Clone, Default)]
 #[repr(C)]
 struct Poll {
     /// Negative: from now on.
@@ -82,7 +82,7 @@ struct Poll {
 }
 
 /// The sockets of a port.
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct Sockets {
     /// Whether a thread waits, or is about to.
     pub(super) waiting: bool,
@@ -94,19 +94,20 @@ pub(super) struct Sockets {
     driver: Option<Arc<OwnedHandle>>,
 }
 
+#[derive(Debug)]
 #[repr(C)]
 pub(super) struct Socket {
     operation: Operation,
     /// The kernel's while the operation is in flight.
     poll: UnsafeCell<Poll>,
     driver: Arc<OwnedHandle>,
-    state: Mutex<State>,
+    pub(super) state: Mutex<State>,
 }
 
 // SAFETY: `poll` is the kernel's unless the phase is `Idle`, and then the lock's on `state`.
 unsafe impl Sync for Socket {}
 
-#[derive(Default)]
+#[derive(Debug, Default)]
 pub(super) struct State {
     socket: usize,
     token: usize,
@@ -117,13 +118,13 @@ pub(super) struct State {
     resting: u32,
     phase: Phase,
     queued: bool,
-    /// Whether it is to be polled, which a socket that was closed behind our back is not.
+    /// Whether it can be polled: it was not let go, refused, or closed behind our back.
     open: bool,
     /// Whether a row has it.
     owned: bool,
 }
 
-#[derive(Copy, Clone, Default, PartialEq)]
+#[derive(Copy, Clone, Debug, Default, PartialEq)]
 enum Phase {
     #[default]
     Idle,
@@ -174,33 +175,31 @@ impl State {
         }
     }
 
+    /// The socket is not to be polled any more. Its number may come back as another's.
+    fn lose(&mut self, port: &Port) {
+        if std::mem::take(&mut self.open) {
+            lock(&port.sockets).watched.remove(&self.socket);
+        }
+        (self.armed, self.resting) = (0, 0);
+    }
+
     /// Delivers what a poll has told, with what was told before and not found wanting since. It is
     /// not told again.
     fn tell(&mut self, conditions: u32, deliver: Deliver<'_>) {
         let known = self.interest & !self.armed;
         // A fatal one is an event of both directions.
-        self.armed &= if conditions & FATAL == 0 {
-            !conditions
-        } else {
-            0
-        };
-        deliver(Event::new(Token(self.token), meaning(conditions | known)));
+        if conditions & FATAL != 0 {
+            (self.armed, self.resting) = (0, 0);
+        }
+        self.armed &= !conditions;
+        deliver(Event(Token(self.token), meaning(conditions | known)));
     }
 }
 
 impl Socket {
-    /// A socket for a row, as yet without interest.
-    pub(super) fn new(port: &Port, socket: RawSocket) -> io::Result<Arc<Socket>> {
-        let socket = base(socket as usize)?;
+    /// One for a row, over no socket yet.
+    pub(super) fn new(port: &Port) -> io::Result<Arc<Socket>> {
         let mut sockets = lock(&port.sockets);
-        if sockets.watched.contains(&socket) {
-            let what = "another registered source owns the same socket";
-            return Err(error(
-                ErrorKind::AlreadyExists,
-                what,
-                "register only one of them",
-            ));
-        }
         let this = match sockets.spare.pop() {
             Some(this) => this,
             None => Arc::new(Socket {
@@ -210,28 +209,25 @@ impl Socket {
                 state: Mutex::default(),
             }),
         };
-        sockets.watched.insert(socket);
-        drop(sockets);
-        let mut state = lock(&this.state);
-        (state.socket, state.open, state.owned) = (socket, true, true);
-        drop(state);
+        lock(&this.state).owned = true;
         Ok(this)
     }
 
-    /// Changes what is armed.
-    pub(super) fn change(
-        self: &Arc<Socket>,
-        port: &Port,
-        by: impl FnOnce(&mut State),
-    ) -> io::Result<()> {
+    /// Watches `socket`, as it does unless that is new, or has been lost.
+    pub(super) fn open(&self, port: &Port, socket: RawSocket) -> io::Result<()> {
         let mut state = lock(&self.state);
-        by(&mut state);
-        self.settle(&mut state, port)
+        if !state.open {
+            state.socket = base(socket as usize)?;
+            state.open = lock(&port.sockets).watched.insert(state.socket);
+        }
+        let what = "another registered source owns the same socket";
+        let twice = || error(ErrorKind::AlreadyExists, what, "register only one of them");
+        state.open.then_some(()).ok_or_else(twice)
     }
 
     /// Tells the kernel what is due, where a wait is under way; else that is left to the next. A
-    /// poll that it refuses is an event, and fails only where that cannot be sent.
-    fn settle(self: &Arc<Socket>, state: &mut State, port: &Port) -> io::Result<()> {
+    /// poll that it refuses is an event, the last: it fails only where that cannot be sent.
+    pub(super) fn settle(self: &Arc<Socket>, state: &mut State, port: &Port) -> io::Result<()> {
         if state.queued || !state.is_due() {
             return Ok(());
         }
@@ -251,8 +247,8 @@ impl Socket {
         } else if self.poll(state, port).is_ok() {
             state.phase = Phase::Pending(state.wanted());
         } else {
+            state.lose(port);
             port.post(Token(state.token), meaning(FATAL))?;
-            (state.armed, state.resting) = (0, 0);
         }
         Ok(())
     }
@@ -281,10 +277,8 @@ impl Socket {
     /// The row goes. What is in flight ends with the socket or by the next wait, and is not told.
     pub(super) fn release(self: &Arc<Socket>, port: &Port) {
         let mut state = lock(&self.state);
-        if state.open {
-            lock(&port.sockets).watched.remove(&state.socket);
-        }
-        (state.open, state.owned, state.armed, state.resting) = (false, false, 0, 0);
+        state.lose(port);
+        state.owned = false;
         if state.phase == Phase::Idle {
             lock(&port.sockets).spare.push(Arc::clone(self));
         }
@@ -300,21 +294,25 @@ unsafe impl Overlapped for Socket {
         let mut state = lock(&self.state);
         state.phase = Phase::Idle;
         // SAFETY: the poll has ended, and the lock is held.
-        let told = unsafe { (*self.poll.get()).conditions };
+        let Poll {
+            count,
+            conditions: told,
+            ..
+        } = unsafe { *self.poll.get() };
         let news = told & state.armed;
-        match status {
+        // Nothing holds: the rest is over.
+        match if count == 0 { STATUS_TIMEOUT } else { status } {
             _ if !state.open => {}
-            STATUS_SUCCESS if told & LOCAL_CLOSE != 0 => {
-                // Its number may come back as another's.
-                state.open = false;
-                lock(&port.sockets).watched.remove(&state.socket);
-            }
+            STATUS_SUCCESS if told & LOCAL_CLOSE != 0 => state.lose(port),
             STATUS_SUCCESS if news == 0 => {}
             STATUS_SUCCESS => state.tell(news, deliver),
             STATUS_TIMEOUT => state.armed |= std::mem::take(&mut state.resting),
             // By us, or by Windows with the thread that began it.
             STATUS_CANCELLED => {}
-            _ => state.tell(CONNECT_FAIL, deliver),
+            _ => {
+                state.lose(port);
+                state.tell(CONNECT_FAIL, deliver);
+            }
         }
         if !state.owned {
             lock(&port.sockets).spare.push(Arc::clone(&self));
@@ -364,56 +362,26 @@ fn open() -> io::Result<OwnedHandle> {
         ..OBJECT_ATTRIBUTES::default()
     };
     let (mut driver, mut status) = (null_mut(), IO_STATUS_BLOCK::default());
-    let (access, share) = (SYNCHRONIZE, FILE_SHARE_READ | FILE_SHARE_WRITE);
+    let (sync, share) = (SYNCHRONIZE, FILE_SHARE_READ | FILE_SHARE_WRITE);
     let (to, of, at) = (&mut driver, &attributes, &mut status);
     // SAFETY: all that is pointed to lives through the call.
-    let answer = unsafe {
-        NtCreateFile(
-            to,
-            access,
-            of,
-            at,
-            null(),
-            0,
-            share,
-            FILE_OPEN,
-            0,
-            null(),
-            0,
-        )
-    };
-    if answer != STATUS_SUCCESS {
-        // SAFETY: no pointers.
-        let error = unsafe { RtlNtStatusToDosError(answer) };
-        return Err(io::Error::from_raw_os_error(error as i32));
+    let answer =
+        unsafe { NtCreateFile(to, sync, of, at, null(), 0, share, FILE_OPEN, 0, null(), 0) };
+    // SAFETY: no pointers.
+    match unsafe { RtlNtStatusToDosError(answer) } {
+        // SAFETY: the kernel has just given us this handle, and nobody else has it.
+        0 => Ok(unsafe { OwnedHandle::from_raw_handle(driver) }),
+        error => Err(io::Error::from_raw_os_error(error as i32)),
     }
-    // SAFETY: the kernel has just given us this handle, and nobody else has it.
-    Ok(unsafe { OwnedHandle::from_raw_handle(driver) })
 }
 
 /// The driver's own socket, which a layer above it may have wrapped.
 fn base(socket: usize) -> io::Result<usize> {
-    let ask = |question: u32| {
-        let (mut base, mut length) = (0, 0);
-        let (to, room, size) = (
-            (&raw mut base).cast(),
-            size_of::<usize>() as u32,
-            &mut length,
-        );
+    let ask = |code: u32| {
+        let (mut base, mut length, room) = (0_usize, 0, size_of::<usize>() as u32);
+        let (to, size) = ((&raw mut base).cast(), &mut length);
         // SAFETY: Windows writes `room` bytes to `base` at most, and how many to `length`.
-        let answer = unsafe {
-            WSAIoctl(
-                socket,
-                question,
-                null(),
-                0,
-                to,
-                room,
-                size,
-                null_mut(),
-                None,
-            )
-        };
+        let answer = unsafe { WSAIoctl(socket, code, null(), 0, to, room, size, null_mut(), None) };
         cvt((answer == 0).into()).map(|()| base)
     };
     ask(SIO_BASE_HANDLE).or_else(|error| {

@@ -30,14 +30,14 @@ use std::time::{Duration, Instant};
 use windows_sys::Win32::Foundation::NTSTATUS;
 
 use super::afd::{self, Socket, State};
-use super::port::{BATCH, Deliver, Home, Operation, Overlapped, Port};
+use super::port::{BATCH, Deliver, Home, Operation, Overlapped, Port, lock};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::{Direction, Outcome, Ready};
 use crate::sys;
 use crate::{Interest, Token};
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selector {
     pub(super) port: Arc<Port>,
 }
@@ -57,13 +57,15 @@ impl sys::Selector for Selector {
     }
 
     fn subscribe(&self, socket: RawSocket, token: Token, interest: Interest) -> io::Result<Row> {
-        let socket = Socket::new(&self.port, socket)?;
-        let row = Row(Some((Arc::clone(&self.port), socket)));
-        row.change(|state| state.watch(token, interest))?;
+        let row = Row(Some((Arc::clone(&self.port), Socket::new(&self.port)?)));
+        self.modify(&row, socket, token, interest)?;
         Ok(row)
     }
 
-    fn modify(&self, row: &Row, _: RawSocket, token: Token, interest: Interest) -> io::Result<()> {
+    fn modify(&self, row: &Row, s: RawSocket, token: Token, interest: Interest) -> io::Result<()> {
+        if let Some((port, socket)) = &row.0 {
+            socket.open(port, s)?;
+        }
         row.change(|state| state.watch(token, interest))
     }
 
@@ -103,28 +105,18 @@ impl sys::Selector for Selector {
     }
 }
 
-/// `{:?}` of what has nothing to show but its name.
-macro_rules! opaque {
-    ($($name:ident),+) => {$(
-        impl std::fmt::Debug for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(stringify!($name))
-            }
-        }
-    )+};
-}
-
-opaque!(Selector, Row, Waker);
-
 /// A socket under watch. Its drop ends that, so it goes before the socket.
+#[derive(Debug)]
 pub(crate) struct Row(Option<(Arc<Port>, Arc<Socket>)>);
 
 impl Row {
-    fn change(&self, change: impl FnOnce(&mut State)) -> io::Result<()> {
-        match &self.0 {
-            Some((port, socket)) => socket.change(port, change),
-            None => Ok(()),
-        }
+    fn change(&self, by: impl FnOnce(&mut State)) -> io::Result<()> {
+        let Some((port, socket)) = &self.0 else {
+            return Ok(());
+        };
+        let mut state = lock(&socket.state);
+        by(&mut state);
+        socket.settle(&mut state, port)
     }
 }
 
@@ -150,26 +142,17 @@ impl Drop for Row {
 }
 
 #[derive(Copy, Clone)]
-pub(crate) struct Event {
-    token: Token,
-    ready: Ready,
-}
-
-impl Event {
-    pub(super) fn new(token: Token, ready: Ready) -> Event {
-        Event { token, ready }
-    }
-}
+pub(crate) struct Event(pub(super) Token, pub(super) Ready);
 
 impl sys::RawEvent for Event {
     #[inline]
     fn token(&self) -> Token {
-        self.token
+        self.0
     }
 
     #[inline]
     fn is(&self, ready: Ready) -> bool {
-        self.ready.contains(ready)
+        self.1.contains(ready)
     }
 }
 
@@ -177,21 +160,20 @@ impl sys::RawEvent for Event {
 const INFINITE: u32 = u32::MAX;
 
 /// Rounded up, so that no wait ends early; what does not fit is the longest wait that ends.
-#[inline]
 fn milliseconds(timeout: Option<Duration>) -> u32 {
+    let up = |timeout: Duration| timeout.as_nanos().div_ceil(1_000_000);
     timeout.map_or(INFINITE, |timeout| {
-        let partial = timeout.subsec_nanos().div_ceil(1_000_000);
-        let whole = timeout.as_secs().saturating_mul(1_000);
-        let all = whole.saturating_add(partial.into());
-        all.min(u64::from(INFINITE - 1)) as u32
+        up(timeout).min((INFINITE - 1).into()) as u32
     })
 }
 
+#[derive(Debug)]
 pub(crate) struct Waker {
     port: Arc<Port>,
     signal: Arc<Signal>,
 }
 
+#[derive(Debug)]
 #[repr(C)]
 struct Signal {
     operation: Operation,
@@ -228,7 +210,7 @@ impl sys::Wake for Waker {
 unsafe impl Overlapped for Signal {
     fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Home<'_>, deliver: Deliver<'_>) {
         if self.sent.swap(false, AcqRel) {
-            deliver(Event::new(self.token, Ready::READABLE));
+            deliver(Event(self.token, Ready::READABLE));
         }
     }
 }

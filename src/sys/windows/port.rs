@@ -32,6 +32,7 @@ pub(super) type Deliver<'a> = &'a mut dyn FnMut(Event);
 pub(super) type Home<'a> = Option<&'a Arc<Port>>;
 
 /// The head of everything that the kernel works on.
+#[derive(Debug)]
 #[repr(C)]
 pub(super) struct Operation {
     overlapped: UnsafeCell<OVERLAPPED>,
@@ -56,9 +57,10 @@ pub(super) unsafe trait Overlapped: Send + Sync + Sized {
 
 impl Operation {
     pub(super) fn of<T: Overlapped>() -> Operation {
-        let overlapped = UnsafeCell::default();
-        let done = done::<T>;
-        Operation { overlapped, done }
+        Operation {
+            overlapped: UnsafeCell::default(),
+            done: done::<T>,
+        }
     }
 
     /// Where the kernel finds it: to cancel it.
@@ -78,6 +80,7 @@ unsafe fn done<T: Overlapped>(operation: *const Operation, port: Home<'_>, deliv
     it.done(end.Internal as NTSTATUS, end.InternalHigh, port, deliver);
 }
 
+#[derive(Debug)]
 pub(super) struct Port {
     handle: OwnedHandle,
     in_flight: AtomicUsize,
@@ -178,7 +181,7 @@ impl Port {
         let operation = packet.lpOverlapped.cast::<Operation>().cast_const();
         if operation.is_null() {
             let ready = Ready(packet.dwNumberOfBytesTransferred as u8);
-            return deliver(Event::new(Token(packet.lpCompletionKey), ready));
+            return deliver(Event(Token(packet.lpCompletionKey), ready));
         }
         self.in_flight.fetch_sub(1, Relaxed);
         // SAFETY: only `start` gives this port operations, each with a reference of its own.
