@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::os::windows::io::{
     AsRawSocket, AsSocket, FromRawSocket, IntoRawSocket, OwnedSocket, RawSocket,
 };
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -46,6 +47,12 @@ fn in_flight(socket: &mut UdpSocket, token: Token) -> Watch {
     watch
 }
 
+/// One test at a time: some close a socket's number behind its back, which another could get.
+fn alone() -> MutexGuard<'static, ()> {
+    static ALONE: Mutex<()> = Mutex::new(());
+    ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn close(socket: RawSocket) {
     // SAFETY: the tests that call this give the number's owner up.
     drop(unsafe { OwnedSocket::from_raw_socket(socket) });
@@ -67,6 +74,7 @@ fn handles() -> u32 {
 
 #[test]
 fn a_socket_closed_without_deregistering_is_forgotten() {
+    let _alone = alone();
     let mut watch = Watch::new();
     for round in 0..50 {
         let (mut socket, address) = udp();
@@ -86,6 +94,7 @@ fn a_socket_closed_without_deregistering_is_forgotten() {
 
 #[test]
 fn what_is_given_away_is_not_watched_any_more() {
+    let _alone = alone();
     let (mut socket, address) = udp();
     let mut watch = in_flight(&mut socket, Token(1));
     let socket = std::net::UdpSocket::from(socket);
@@ -101,6 +110,7 @@ fn what_is_given_away_is_not_watched_any_more() {
 
 #[test]
 fn one_socket_registers_once() {
+    let _alone = alone();
     let (mut socket, _) = udp();
     let watch = in_flight(&mut socket, Token(1));
     // SAFETY: the first owner outlives it, and it never closes the socket.
@@ -134,6 +144,7 @@ fn one_socket_registers_once() {
 /// again, and nothing waits for what does not come.
 #[test]
 fn polls_go_with_operations_in_flight() {
+    let _alone = alone();
     let begin = Instant::now();
     let mut before = 0;
     for round in 0..200 {
@@ -170,6 +181,7 @@ fn polls_go_with_operations_in_flight() {
 /// lacks what is wanted now, and cancels it. Only the end of that poll may begin the next.
 #[test]
 fn a_cancelled_poll_is_not_taken_for_idle() {
+    let _alone = alone();
     let mut watch = Watch::new();
     let waker = Waker::new(watch.registry(), Token(9)).expect("a waker");
     let mut listener = TcpListener::bind(any_port()).expect("bound");
@@ -203,6 +215,7 @@ fn a_cancelled_poll_is_not_taken_for_idle() {
 
 #[test]
 fn interest_changes_while_a_poll_is_in_flight() {
+    let _alone = alone();
     let (mut near, mut far) = pair();
     let mut watch = Watch::new();
     watch
@@ -233,6 +246,7 @@ fn interest_changes_while_a_poll_is_in_flight() {
 /// A poll that was cancelled ends a wait of the kernel's, and none of ours.
 #[test]
 fn cancelled_polls_end_no_wait() {
+    let _alone = alone();
     for timeout in [None, Some(Duration::from_millis(300))] {
         let mut poll = Poll::new().expect("a poll");
         let mut events = Events::with_capacity(4);
@@ -266,6 +280,7 @@ fn cancelled_polls_end_no_wait() {
 /// A read that would block arms the socket at once, where another thread waits already.
 #[test]
 fn a_read_in_another_thread_arms_for_a_blocked_poll() {
+    let _alone = alone();
     let mut watch = Watch::new();
     let (mut socket, address) = udp();
     watch
@@ -291,6 +306,7 @@ fn a_read_in_another_thread_arms_for_a_blocked_poll() {
 /// The driver refuses to poll what is no socket any more: that is one event, of this source.
 #[test]
 fn a_refused_poll_is_an_event() {
+    let _alone = alone();
     let mut watch = Watch::new();
     let (mut well, address) = udp();
     watch
@@ -327,6 +343,7 @@ fn a_refused_poll_is_an_event() {
 /// While a thread waits, the event reaches that wait.
 #[test]
 fn a_refused_poll_ends_a_wait() {
+    let _alone = alone();
     let mut watch = Watch::new();
     let registry = watch.registry().try_clone().expect("a second handle");
     let registering = thread::spawn(move || {
@@ -361,6 +378,7 @@ fn a_refused_poll_ends_a_wait() {
 /// number may be another's.
 #[test]
 fn a_number_comes_back_as_another_source() {
+    let _alone = alone();
     for _ in 0..20 {
         let (socket, _) = udp();
         let mut socket = ManuallyDrop::new(socket);
@@ -390,6 +408,7 @@ fn a_number_comes_back_as_another_source() {
 /// More than the port gives at once, and more than one handle of the driver's is for.
 #[test]
 fn many_sockets_are_all_told_once() {
+    let _alone = alone();
     const MANY: usize = 600;
     let before = handles();
     let mut poll = Poll::new().expect("a poll");
@@ -420,6 +439,7 @@ fn many_sockets_are_all_told_once() {
 
 #[test]
 fn sockets_change_hands() {
+    let _alone = alone();
     fn through<T>(socket: T) -> T
     where
         T: AsRawSocket + AsSocket + FromRawSocket + IntoRawSocket + From<OwnedSocket>,
