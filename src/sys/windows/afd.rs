@@ -192,7 +192,7 @@ impl State {
             (self.armed, self.resting) = (0, 0);
         }
         self.armed &= !conditions;
-        deliver(Event(Token(self.token), meaning(conditions | known)));
+        deliver(Event::new(Token(self.token), meaning(conditions | known)));
     }
 }
 
@@ -303,12 +303,12 @@ unsafe impl Overlapped for Socket {
         // Nothing holds: the rest is over.
         match if count == 0 { STATUS_TIMEOUT } else { status } {
             _ if !state.open => {}
-            STATUS_SUCCESS if told & LOCAL_CLOSE != 0 => state.lose(port),
-            STATUS_SUCCESS if news == 0 => {}
-            STATUS_SUCCESS => state.tell(news, deliver),
             STATUS_TIMEOUT => state.armed |= std::mem::take(&mut state.resting),
             // By us, or by Windows with the thread that began it.
             STATUS_CANCELLED => {}
+            STATUS_SUCCESS if news == 0 && told & LOCAL_CLOSE == 0 => {}
+            STATUS_SUCCESS if told & LOCAL_CLOSE == 0 => state.tell(news, deliver),
+            // The driver failed, or the socket was closed behind our back.
             _ => {
                 state.lose(port);
                 state.tell(CONNECT_FAIL, deliver);

@@ -142,7 +142,13 @@ impl Drop for Row {
 }
 
 #[derive(Copy, Clone)]
-pub(crate) struct Event(pub(super) Token, pub(super) Ready);
+pub(crate) struct Event(Token, Ready);
+
+impl Event {
+    pub(super) fn new(token: Token, ready: Ready) -> Event {
+        Event(token, ready)
+    }
+}
 
 impl sys::RawEvent for Event {
     #[inline]
@@ -210,7 +216,7 @@ impl sys::Wake for Waker {
 unsafe impl Overlapped for Signal {
     fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Home<'_>, deliver: Deliver<'_>) {
         if self.sent.swap(false, AcqRel) {
-            deliver(Event(self.token, Ready::READABLE));
+            deliver(Event::new(self.token, Ready::READABLE));
         }
     }
 }

@@ -181,7 +181,7 @@ impl Port {
         let operation = packet.lpOverlapped.cast::<Operation>().cast_const();
         if operation.is_null() {
             let ready = Ready(packet.dwNumberOfBytesTransferred as u8);
-            return deliver(Event(Token(packet.lpCompletionKey), ready));
+            return deliver(Event::new(Token(packet.lpCompletionKey), ready));
         }
         self.in_flight.fetch_sub(1, Relaxed);
         // SAFETY: only `start` gives this port operations, each with a reference of its own.
