@@ -5,6 +5,7 @@
 //! so a case reads as a sequence although events arrive in any order. `turn` is the bare poll,
 //! for the cases whose subject is the poll itself.
 
+pub(crate) mod handle;
 mod moves;
 
 use std::collections::VecDeque;
@@ -27,9 +28,9 @@ pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
 /// of a kernel do not: these need an operation that would block.
 pub(crate) const GUEST: bool = cfg!(target_os = "wasi");
 
-/// Whether the queue is the library's own, over a host that forgets: there, what a call has left
-/// behind is told again after a pause.
-pub(crate) const FORGETS: bool = GUEST || cfg!(mio_unsupported_force_poll_poll);
+/// Whether the edges are the library's own, over a host that forgets: there, what a call has left
+/// behind, or an attempt that failed, is a reason to tell of it again after a pause.
+pub(crate) const FORGETS: bool = GUEST || cfg!(any(windows, mio_unsupported_force_poll_poll));
 
 /// Whether the guest has WasmEdge's sockets, which lack some options.
 pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
@@ -48,6 +49,10 @@ pub(crate) const EVENT_PER_DIRECTION: bool = cfg!(any(
     target_os = "openbsd",
     target_vendor = "apple",
 ));
+
+/// Winsock may tell the error of a connection by every call that follows, it does not tell it by
+/// `SO_ERROR`, and std has no kind for some of what it says.
+pub(crate) const WINSOCK: bool = cfg!(windows);
 
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
