@@ -8,6 +8,10 @@ use std::ops::Deref;
 use crate::io_source::sent;
 use crate::sys::Outcome;
 
+#[macro_use]
+#[cfg_attr(windows, path = "sys/windows/handles.rs")]
+pub(crate) mod handles;
+
 /// Events, `{:?}` as the host's own socket prints it, and descriptors.
 macro_rules! forward {
     ($name:ident, $socket:ty) => {
@@ -19,7 +23,6 @@ macro_rules! forward {
             }
         }
         const _: () = {
-            use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
             use std::{fmt, io};
             use $crate::{Interest, Registry, Token, event};
 
@@ -39,30 +42,43 @@ macro_rules! forward {
                     self.inner.inner().fmt(f)
                 }
             }
+        };
+        handles!(handle $name);
+    };
+}
+
+/// The conversions of a source's handle, whose methods have other names on each host.
+macro_rules! handle {
+    ($as_fd:ident $as_raw_fd:ident $into_raw_fd:ident $from_raw_fd:ident $name:ident) => {
+        const _: () = {
+            use $crate::forward::handles::{
+                AsFd, AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd,
+            };
+
             impl AsFd for $name {
                 #[inline]
-                fn as_fd(&self) -> BorrowedFd<'_> {
-                    self.inner.inner().as_fd()
+                fn $as_fd(&self) -> BorrowedFd<'_> {
+                    self.inner.inner().$as_fd()
                 }
             }
             impl AsRawFd for $name {
                 #[inline]
-                fn as_raw_fd(&self) -> RawFd {
-                    self.as_fd().as_raw_fd()
+                fn $as_raw_fd(&self) -> RawFd {
+                    self.$as_fd().$as_raw_fd()
                 }
             }
             impl IntoRawFd for $name {
                 /// Gives the descriptor away. Deregister first: a kernel with a list of its own
                 /// keeps it there, under its old token.
-                fn into_raw_fd(self) -> RawFd {
-                    OwnedFd::from(self).into_raw_fd()
+                fn $into_raw_fd(self) -> RawFd {
+                    OwnedFd::from(self).$into_raw_fd()
                 }
             }
             #[allow(unsafe_code)]
             impl FromRawFd for $name {
-                unsafe fn from_raw_fd(fd: RawFd) -> $name {
+                unsafe fn $from_raw_fd(fd: RawFd) -> $name {
                     // SAFETY: the caller keeps the same promise.
-                    unsafe { OwnedFd::from_raw_fd(fd) }.into()
+                    unsafe { OwnedFd::$from_raw_fd(fd) }.into()
                 }
             }
             impl From<OwnedFd> for $name {

@@ -28,8 +28,8 @@ use std::marker::PhantomData;
 use std::mem::ManuallyDrop;
 use std::net::{self, SocketAddr};
 use std::ops::Deref;
-use std::os::fd::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 
+use crate::forward::handles::{AsFd, BorrowedFd, FromRawFd, OwnedFd};
 use crate::net::forward::second;
 use crate::net::{TcpListener, TcpStream};
 
@@ -116,7 +116,7 @@ pub struct SocketRef<'a, T> {
 impl<'a, T: FromRawFd> SocketRef<'a, T> {
     /// The socket that `owner` has.
     pub fn of(owner: &'a impl AsFd) -> SocketRef<'a, T> {
-        let socket = second(owner.as_fd());
+        let socket = second(owner);
         let owner = PhantomData;
         SocketRef { socket, owner }
     }

@@ -3,7 +3,8 @@
 //! Hosts differ here in which of these types std has as well.
 
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd};
+
+use crate::forward::handles::{AsFd, AsRawFd, FromRawFd};
 
 /// What every socket has.
 macro_rules! socket {
@@ -125,7 +126,7 @@ macro_rules! into_std {
     ($name:ident, $std:ty) => {
         impl From<$name> for $std {
             fn from(socket: $name) -> $std {
-                std::os::fd::OwnedFd::from(socket).into()
+                $crate::forward::handles::OwnedFd::from(socket).into()
             }
         }
     };
@@ -143,26 +144,31 @@ macro_rules! std_socket {
             /// On WASI the TCP types take any type that gives its descriptor away (`IntoRawFd`),
             /// and Unix sockets lack the call, since std lacks them.
             pub fn from_std(socket: $std) -> $name {
-                std::os::fd::OwnedFd::from(socket).into()
+                $crate::forward::handles::OwnedFd::from(socket).into()
             }
         }
     };
 }
 
-/// A second socket over a descriptor that somebody else closes. It must go before the borrow ends.
-#[allow(unsafe_code)]
-pub(crate) fn second<T: FromRawFd>(fd: BorrowedFd<'_>) -> ManuallyDrop<T> {
-    // SAFETY: the descriptor is open as long as it is borrowed, and what is never dropped does not
-    // close it.
-    ManuallyDrop::new(unsafe { T::from_raw_fd(fd.as_raw_fd()) })
+macro_rules! second {
+    ($as_fd:ident $as_raw_fd:ident $into_raw_fd:ident $from_raw_fd:ident) => {
+        /// A second socket over a descriptor that somebody else closes, who must not do so first.
+        #[allow(unsafe_code)]
+        pub(crate) fn second<T: FromRawFd>(owner: &impl AsFd) -> ManuallyDrop<T> {
+            // SAFETY: the descriptor is open as long as its owner is borrowed, and what is never
+            // dropped does not close it.
+            ManuallyDrop::new(unsafe { T::$from_raw_fd(owner.$as_fd().$as_raw_fd()) })
+        }
+    };
 }
+handles!(second);
 
 /// What the host cannot count is as much as it can.
 pub(super) fn int(number: impl TryInto<i32>) -> i32 {
     number.try_into().unwrap_or(i32::MAX)
 }
 
-#[cfg(any(unix, target_env = "p2"))]
+#[cfg(not(target_env = "p1"))]
 #[macro_use]
 mod host {
     macro_rules! tcp_std {

@@ -11,10 +11,10 @@ pub(crate) mod forward;
 mod outcome;
 mod tcp;
 mod udp;
-#[cfg(not(target_env = "p2"))]
+#[cfg(not(any(windows, target_env = "p2")))]
 mod unix;
 
 pub use self::tcp::{TcpListener, TcpStream};
 pub use self::udp::UdpSocket;
-#[cfg(not(target_env = "p2"))]
+#[cfg(not(any(windows, target_env = "p2")))]
 pub use self::unix::{SocketAddr, UnixDatagram, UnixListener, UnixStream};

@@ -5,7 +5,7 @@
 //! a [`Wake`]r; and beside them the sockets, under the names that std uses. Nothing outside `sys`
 //! asks which host it is. Dispatch is static: the rest of the library is compiled for one host.
 //!
-//! kqueue and `poll(2)` will be further queues of `unix`, IOCP a `windows` module beside it.
+//! kqueue and `poll(2)` will be further queues of `unix`.
 
 use std::fmt::Debug;
 use std::io;
@@ -22,16 +22,23 @@ mod imp;
 #[cfg(unix)]
 #[path = "unix/mod.rs"]
 mod imp;
+#[cfg(windows)]
+#[path = "windows/mod.rs"]
+mod imp;
 
 // Threads would wait for the lock that a wait on WASI holds.
-#[cfg(not(any(unix, all(target_os = "wasi", not(target_feature = "atomics")))))]
+#[cfg(not(any(
+    unix,
+    windows,
+    all(target_os = "wasi", not(target_feature = "atomics"))
+)))]
 compile_error!(
-    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux and Android; see the README's table of hosts"
+    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux, Android and Windows; see the README's table of hosts"
 );
 
 #[cfg(feature = "net")]
 pub(crate) use imp::socket;
-#[cfg(all(feature = "net", not(target_env = "p2")))]
+#[cfg(all(feature = "net", not(any(windows, target_env = "p2"))))]
 pub(crate) use imp::uds;
 #[cfg(all(unix, feature = "os-ext"))]
 pub(crate) use imp::{pipe, source_fd};
