@@ -4,14 +4,16 @@
 
 #[path = "common/counting.rs"]
 mod counting;
+#[path = "common/pair.rs"]
+mod pair;
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use mio::net::{TcpListener, TcpStream, UdpSocket, UnixStream};
-use mio::unix::pipe;
+use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Events, Interest, Poll, Token, Waker};
+use pair::pair;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
 const DEADLINE: Duration = Duration::from_secs(20);
@@ -73,7 +75,7 @@ fn tcp_pair(poll: &mut Poll, events: &mut Events) -> (TcpStream, TcpStream) {
 fn an_empty_poll() {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);
-    let (mut near, _far) = UnixStream::pair().unwrap();
+    let (mut near, _far) = pair();
     poll.registry()
         .register(&mut near, Token(0), Interest::READABLE)
         .unwrap();
@@ -167,12 +169,23 @@ fn wakes() {
     });
 }
 
+/// A sender and a receiver: a pipe where there is one.
+#[cfg(unix)]
+fn one_way() -> (mio::unix::pipe::Sender, mio::unix::pipe::Receiver) {
+    mio::unix::pipe::new().unwrap()
+}
+
+#[cfg(not(unix))]
+fn one_way() -> (pair::Stream, pair::Stream) {
+    pair()
+}
+
 #[test]
 fn registering_and_deregistering() {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(16);
-    let (mut near, _far) = UnixStream::pair().unwrap();
-    let (mut sender, mut receiver) = pipe::new().unwrap();
+    let (mut near, _far) = pair();
+    let (mut sender, mut receiver) = one_way();
     assert_frugal("a registration", || {
         let registry = poll.registry();
         registry.register(&mut near, Token(0), BOTH).unwrap();
@@ -198,7 +211,7 @@ fn registering_and_deregistering() {
 fn full_events() {
     let mut poll = Poll::new().unwrap();
     let mut events = Events::with_capacity(8);
-    let mut pairs: Vec<_> = (0..16).map(|_| UnixStream::pair().unwrap()).collect();
+    let mut pairs: Vec<_> = (0..16).map(|_| pair()).collect();
     for (number, (near, _)) in pairs.iter_mut().enumerate() {
         poll.registry().register(near, Token(number), BOTH).unwrap();
     }

@@ -5,6 +5,7 @@
 //! so a case reads as a sequence although events arrive in any order. `turn` is the bare poll,
 //! for the cases whose subject is the poll itself.
 
+pub(crate) mod handle;
 mod moves;
 
 use std::collections::VecDeque;

@@ -12,6 +12,7 @@ mod cases;
 mod harness;
 mod premises;
 mod wasip2;
+mod windows;
 
 /// What became of a case that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,7 +46,7 @@ macro_rules! cases {
         pub const CASES: &[Case] = &[$($(Case {
             name: concat!(stringify!($file), "::", stringify!($name)),
             flags: &[$($flag)?],
-            run: || match wasip2::lacks(concat!(stringify!($file), "::", stringify!($name))) {
+            run: || match lacks(concat!(stringify!($file), "::", stringify!($name))) {
                 Some(why) => Outcome::Skipped(why),
                 None => Outcome::from(cases::$file::$name()),
             },
@@ -264,6 +265,11 @@ cases! {
         ends_close_at_the_same_time,
         short_connections_are_read_to_their_end,
     }
+}
+
+/// What the place where a case runs lacks for it.
+fn lacks(name: &str) -> Option<&'static str> {
+    wasip2::lacks(name).or_else(|| windows::lacks(name))
 }
 
 /// The faults of a hostile host that take away what `case` stands on, by that host's names.

@@ -60,7 +60,17 @@ fn run_here(name: &str) {
         eprintln!("the case has not ended in {LIMIT:?}");
         exit(TOO_LONG);
     });
-    // A descriptor table that a case can fill, as most shells set it.
+    limit_descriptors();
+    println!("\ncase {name}");
+    if let Outcome::Skipped(why) = (case.run)() {
+        println!("\nskipped: {why}");
+        exit(SKIPPED);
+    }
+}
+
+/// A descriptor table that a case can fill, as most shells set it.
+#[cfg(unix)]
+fn limit_descriptors() {
     let mut limit = libc::rlimit {
         rlim_cur: 0,
         rlim_max: 0,
@@ -71,9 +81,8 @@ fn run_here(name: &str) {
         limit.rlim_cur = limit.rlim_max.min(1024);
         assert_eq!(libc::setrlimit(libc::RLIMIT_NOFILE, &limit), 0);
     }
-    println!("\ncase {name}");
-    if let Outcome::Skipped(why) = (case.run)() {
-        println!("\nskipped: {why}");
-        exit(SKIPPED);
-    }
 }
+
+/// There is no such limit.
+#[cfg(not(unix))]
+fn limit_descriptors() {}

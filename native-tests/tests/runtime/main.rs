@@ -12,6 +12,7 @@ mod tasks;
 mod tcp;
 mod time;
 mod udp;
+#[cfg(not(windows))]
 mod unix;
 
 use std::net::SocketAddr;
@@ -31,7 +32,7 @@ const LIMIT: Duration = Duration::from_secs(120);
 /// Ends the process if its tests hang. A guest has no second thread to do so, and is killed.
 fn guard() {
     static GUARD: Once = Once::new();
-    if cfg!(unix) {
+    if cfg!(not(target_os = "wasi")) {
         GUARD.call_once(|| {
             thread::spawn(|| {
                 thread::sleep(LIMIT);

@@ -6,11 +6,11 @@
 
 use std::io::{self, Read, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd};
 use std::time::Duration;
 
 use mio::net::{TcpListener, TcpStream};
 
+use crate::harness::handle::{AsRawFd, FromRawFd};
 use crate::harness::{BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, discard, drain};
 use crate::harness::{fill, localhost, send, udp, would_block};
 

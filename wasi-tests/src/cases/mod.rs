@@ -12,9 +12,9 @@ pub(crate) mod register;
 pub(crate) mod tcp;
 pub(crate) mod timeout;
 pub(crate) mod udp;
-#[cfg(not(target_env = "p2"))]
+#[cfg(not(any(windows, target_env = "p2")))]
 pub(crate) mod unix;
-#[cfg(target_env = "p2")]
+#[cfg(any(windows, target_env = "p2"))]
 #[path = "no_unix.rs"]
 pub(crate) mod unix;
 pub(crate) mod waker;

@@ -1,11 +1,17 @@
-//! Unix sockets on wasm32-wasip2, which has none.
+//! Unix sockets where there are none: on wasm32-wasip2 and, with Mio, on Windows.
 
 use crate::Outcome;
+
+const WHY: &str = if cfg!(windows) {
+    "Mio has no Unix sockets on Windows"
+} else {
+    "wasm32-wasip2 has no Unix sockets"
+};
 
 macro_rules! skipped {
     ($($name:ident,)*) => {$(
         pub(crate) fn $name() -> Outcome {
-            Outcome::Skipped("wasm32-wasip2 has no Unix sockets")
+            Outcome::Skipped(WHY)
         }
     )*};
 }

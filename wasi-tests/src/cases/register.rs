@@ -3,13 +3,13 @@
 use std::fs::File;
 use std::io::{self, ErrorKind, Write};
 use std::mem::ManuallyDrop;
-use std::os::fd::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 
 use mio::event::Source;
 use mio::net::{TcpListener, TcpStream, UdpSocket};
 use mio::{Interest, Registry, Token};
 
 use crate::Outcome;
+use crate::harness::handle::{AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use crate::harness::{BOTH, GUEST, Loop, READABLE, TempPath, WRITABLE};
 use crate::harness::{assert_kind, drain, localhost, send, udp};
 
@@ -274,7 +274,7 @@ pub(crate) fn registering_between_events() {
 /// A number that is no open descriptor is refused by `register`, or reported as an error: a wait
 /// that holds it neither hangs nor fails (WebAssembly/wasi-poll#9).
 pub(crate) fn bad_descriptor_never_hangs() {
-    const NOT_OPEN: RawFd = i32::MAX - 7;
+    const NOT_OPEN: RawFd = i32::MAX as RawFd - 7;
     let mut lp = Loop::new();
     // SAFETY: nobody owns this number, and `ManuallyDrop` keeps it from being closed.
     let stream = unsafe { TcpStream::from_raw_fd(NOT_OPEN) };

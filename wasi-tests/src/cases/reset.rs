@@ -1,11 +1,11 @@
 //! Resetting a connection: the one socket option that the cases need and the API does not have.
 //! `SO_LINGER` with no time to linger makes the end of a stream a reset.
 
-use std::os::fd::AsRawFd;
-
 use mio::net::TcpStream;
 
-/// On or off, and the seconds; both systems have it in this shape.
+use crate::harness::handle::{AsRawFd, RawFd};
+
+/// On or off, and the seconds; most systems have it in this shape.
 #[repr(C)]
 struct Linger {
     on: i32,
@@ -22,7 +22,7 @@ pub(crate) fn reset(stream: TcpStream) {
 }
 
 #[cfg(all(target_env = "p1", feature = "wasmedge"))]
-unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
+unsafe fn set(descriptor: RawFd, value: &Linger, length: u32) -> i32 {
     #[link(wasm_import_module = "wasi_snapshot_preview1")]
     unsafe extern "C" {
         fn sock_setsockopt(
@@ -41,12 +41,23 @@ unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
 
 /// Nobody gets as far: without a connect there is no stream to reset.
 #[cfg(all(target_env = "p1", not(feature = "wasmedge")))]
-unsafe fn set(_: i32, _: &Linger, _: u32) -> i32 {
+unsafe fn set(_: RawFd, _: &Linger, _: u32) -> i32 {
     -1
 }
 
-#[cfg(not(target_env = "p1"))]
-unsafe fn set(descriptor: i32, value: &Linger, length: u32) -> i32 {
+/// Winsock's structure has halves, and its calls another convention.
+#[cfg(windows)]
+unsafe fn set(socket: RawFd, value: &Linger, _: u32) -> i32 {
+    unsafe extern "system" {
+        fn setsockopt(socket: usize, level: i32, name: i32, value: *const u16, length: i32) -> i32;
+    }
+    let value = [value.on as u16, value.seconds as u16];
+    // SAFETY: the caller's socket, and a value that lives until the call returns.
+    unsafe { setsockopt(socket as usize, 0xFFFF, 0x80, value.as_ptr(), 4) }
+}
+
+#[cfg(not(any(windows, target_env = "p1")))]
+unsafe fn set(descriptor: RawFd, value: &Linger, length: u32) -> i32 {
     unsafe extern "C" {
         fn setsockopt(
             descriptor: i32,

@@ -3,12 +3,12 @@
 use std::io::ErrorKind;
 use std::mem::ManuallyDrop;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsRawFd, FromRawFd};
 use std::time::Duration;
 
 use mio::net::UdpSocket;
 
 use crate::Outcome;
+use crate::harness::handle::{AsRawFd, FromRawFd};
 use crate::harness::{
     BOTH, GUEST, Loop, READABLE, WRITABLE, assert_blocks, assert_kind, localhost,
 };
