@@ -9,7 +9,7 @@ use windows_sys::Win32::Foundation::ERROR_PIPE_LISTENING;
 use super::common::{Watch, assert_would_block};
 use super::{
     BOTH, CLIENT, MUCH, SERVER, client, connected, listening, meet, name, over_mio, peer, read,
-    read_exact, server, settle, unlike_mio, write_all,
+    read_exact, server, settle, unlike_mio, wine, write_all,
 };
 
 #[test]
@@ -229,6 +229,9 @@ fn a_write_that_disconnecting_cuts_off_does_not_trouble_the_next() {
 
 #[test]
 fn disconnecting_ends_a_connect_in_flight() {
+    if wine("does not disconnect a pipe that listens") {
+        return;
+    }
     let mut watch = Watch::new();
     let (server, _name) = listening(&watch);
     assert_would_block(server.connect());
@@ -261,9 +264,12 @@ fn a_clients_end_cannot_be_served() {
 
 #[test]
 fn names_are_checked() {
-    let (_server, taken) = server();
-    for wrong in ["", "C:\\nowhere\\pipe", "\\\\.\\nothing\\at-all", &taken] {
+    for wrong in ["", "C:\\nowhere\\pipe", "\\\\.\\nothing\\at-all"] {
         NamedPipe::new(wrong).expect_err(wrong);
+    }
+    let (_server, taken) = server();
+    if !wine("gives every name to several first instances") {
+        NamedPipe::new(&taken).expect_err("it is taken");
     }
     unlike_mio("it makes a pipe of the part before the zero", || {
         let error = NamedPipe::new(name() + "\0x").expect_err("a zero");

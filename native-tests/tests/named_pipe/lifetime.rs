@@ -2,14 +2,15 @@
 
 use std::fs::File;
 use std::io::{Read, Write};
+use std::os::windows::io::AsRawHandle;
+use std::sync::{Mutex, PoisonError};
 
 use mio::windows::NamedPipe;
-use windows_sys::Win32::System::Threading::{GetCurrentProcess, GetProcessHandleCount};
 
 use super::common::{Watch, assert_would_block};
 use super::{
     BOTH, CLIENT, MUCH, SERVER, client, connected, listening, meet, pattern, peer, server, settle,
-    unlike_mio, write_all,
+    unlike_mio, wine, write_all,
 };
 
 #[test]
@@ -29,6 +30,9 @@ fn the_peer_sees_the_end_when_the_pipe_is_dropped() {
 
 #[test]
 fn a_name_is_free_when_its_pipe_is_dropped() {
+    if wine("gives every name to several first instances") {
+        return;
+    }
     unlike_mio("the handle is open until the next poll", || {
         let watch = Watch::new();
         let (mut server, name) = server();
@@ -83,23 +87,25 @@ const FLIGHTS: [Flight; 4] = [
     },
 ];
 
-fn handles() -> u32 {
-    let mut count = 0;
-    // SAFETY: the handle is the process's own name for itself, and the number lives on.
-    let got = unsafe { GetProcessHandleCount(GetCurrentProcess(), &mut count) };
-    assert_ne!(got, 0);
-    count
+/// The place of the next handle in the process's table, which is near the number of those that
+/// are open: Windows uses places again, Wine the first that is free.
+fn place() -> usize {
+    let file = File::open("NUL").expect("the device");
+    file.as_raw_handle() as usize / 4
 }
 
 /// Other tests open handles meanwhile: they are few beside what would be lost.
 fn no_handle_is_lost(test: impl Fn(Flight)) {
-    const ROUNDS: u32 = 150;
+    const ROUNDS: usize = 60;
+    static ALONE: Mutex<()> = Mutex::new(());
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
     for flight in FLIGHTS {
         test(flight);
-        let before = handles();
+        let before = place();
         (0..ROUNDS).for_each(|_| test(flight));
-        let after = handles();
-        assert!(after < before + ROUNDS * 2 / 3, "{before} -> {after}");
+        let after = place();
+        println!("{before} -> {after}");
+        assert!(after < before + ROUNDS / 2, "{before} -> {after}");
     }
 }
 
@@ -120,8 +126,8 @@ fn the_pipe_goes_and_no_poll_follows() {
         let mut watch = Watch::new();
         let (server, peer) = flight(&mut watch);
         drop(server);
-        drop(watch);
         drop(peer);
+        drop(watch);
     });
 }
 
@@ -134,7 +140,9 @@ fn the_poll_goes_first() {
                 let mut watch = Watch::new();
                 let (server, peer) = flight(&mut watch);
                 drop(watch);
-                assert_would_block((&server).read(&mut []).and(server.connect()));
+                // They may fail or not: nobody is there to be told.
+                let _ = (&server).read(&mut []).and(server.connect());
+                let _ = (&server).write(b"x");
                 drop(server);
                 drop(peer);
             });

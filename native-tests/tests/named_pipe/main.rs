@@ -28,6 +28,7 @@ use common::Watch;
 use mio::windows::NamedPipe;
 use mio::{Events, Interest, Token};
 use windows_sys::Win32::Storage::FileSystem::FILE_FLAG_OVERLAPPED;
+use windows_sys::Win32::System::LibraryLoader::{GetModuleHandleA, GetProcAddress};
 
 const SERVER: Token = Token(1);
 const CLIENT: Token = Token(2);
@@ -50,6 +51,20 @@ fn unlike_mio(reason: &str, test: impl FnOnce()) {
     } else {
         test();
     }
+}
+
+/// Whether this is Wine, which does this otherwise than Windows. It is said past the harness, which
+/// keeps what a test that passes prints.
+fn wine(otherwise: &str) -> bool {
+    // SAFETY: both names end with a zero.
+    let wine = unsafe {
+        let module = GetModuleHandleA(c"ntdll.dll".as_ptr().cast());
+        GetProcAddress(module, c"wine_get_version".as_ptr().cast()).is_some()
+    };
+    if wine {
+        let _ = writeln!(io::stderr(), "skipped: Wine {otherwise}");
+    }
+    wine
 }
 
 /// A name that no other test has.

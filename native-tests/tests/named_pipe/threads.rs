@@ -69,11 +69,12 @@ fn two_threads_share_a_pipe() {
     let (server, mut peer) = connected(&mut watch);
     let echo = thread::spawn(move || {
         let mut room = vec![0; 20_000];
-        loop {
-            match peer.read(&mut room).unwrap_or(0) {
-                0 => return,
-                count => peer.write_all(&room[..count]).expect("a reader"),
-            }
+        let mut left = ALL;
+        while left > 0 {
+            let count = peer.read(&mut room).expect("a writer");
+            assert_ne!(count, 0, "the end, {left} bytes too early");
+            peer.write_all(&room[..count]).expect("a reader");
+            left -= count;
         }
     });
     let sent = pattern(ALL);
@@ -133,8 +134,6 @@ fn two_threads_share_a_pipe() {
             }
         }
     });
-    drop(server);
-    drop(watch);
     echo.join().expect("no panic");
 }
 
