@@ -35,6 +35,14 @@ pub(crate) const FEW_OPTIONS: bool = cfg!(target_env = "p1");
 /// How many polls that takes says nothing there: the deadline alone ends a wait for it.
 pub(crate) const SENDS_LATER: bool = cfg!(target_env = "p2");
 
+/// Winsock may tell the error of a connection by every call that follows, it does not tell it by
+/// `SO_ERROR`, and std has no kind for some of what it says.
+pub(crate) const WINSOCK: bool = cfg!(windows);
+
+/// Whether an attempt that failed is a reason to tell of the same thing again, after a rest. Where
+/// the kernel makes the edges it is not.
+pub(crate) const TELLS_AGAIN: bool = GUEST || cfg!(windows);
+
 pub(crate) const READABLE: Interest = Interest::READABLE;
 pub(crate) const WRITABLE: Interest = Interest::WRITABLE;
 pub(crate) const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);

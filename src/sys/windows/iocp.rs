@@ -19,25 +19,25 @@
 //! way, further wakes are one with it.
 #![allow(unsafe_code)]
 
-use std::fmt;
 use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::RawSocket;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::{AcqRel, Release};
 use std::time::{Duration, Instant};
 
 use windows_sys::Win32::Foundation::NTSTATUS;
 
 use super::afd::{self, Socket, State};
-use super::port::{BATCH, Deliver, Operation, Overlapped, Packets, Port};
+use super::port::{BATCH, Deliver, Home, Operation, Overlapped, Port, lock};
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
 use crate::ready::{Direction, Outcome, Ready};
 use crate::sys;
 use crate::{Interest, Token};
 
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub(crate) struct Selector {
     pub(super) port: Arc<Port>,
 }
@@ -57,13 +57,15 @@ impl sys::Selector for Selector {
     }
 
     fn subscribe(&self, socket: RawSocket, token: Token, interest: Interest) -> io::Result<Row> {
-        let socket = Socket::new(&self.port, socket)?;
-        let row = Row(Some((Arc::clone(&self.port), socket)));
-        row.change(|state| state.watch(token, interest))?;
+        let row = Row(Some((Arc::clone(&self.port), Socket::new(&self.port)?)));
+        self.modify(&row, socket, token, interest)?;
         Ok(row)
     }
 
-    fn modify(&self, row: &Row, _: RawSocket, token: Token, interest: Interest) -> io::Result<()> {
+    fn modify(&self, row: &Row, s: RawSocket, token: Token, interest: Interest) -> io::Result<()> {
+        if let Some((port, socket)) = &row.0 {
+            socket.open(port, s)?;
+        }
         row.change(|state| state.watch(token, interest))
     }
 
@@ -73,7 +75,9 @@ impl sys::Selector for Selector {
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        if events.capacity() == 0 {
+        let mut room = [MaybeUninit::uninit(); BATCH];
+        let room = &mut room[..events.capacity().min(BATCH)];
+        if room.is_empty() {
             return Err(no_capacity());
         }
         // What the clock cannot reach does not end.
@@ -81,58 +85,38 @@ impl sys::Selector for Selector {
         let end = end.and_then(|timeout| Instant::now().checked_add(timeout));
         let mut left = timeout;
         loop {
-            let silent = self.turn(events, milliseconds(left))?;
+            afd::flush(&self.port)?;
+            let packets = self.port.take(room, milliseconds(left))?;
+            for packet in packets {
+                let mut deliver = |raw| events.push(PublicEvent { raw });
+                self.port.complete(packet, Some(&self.port), &mut deliver);
+            }
             if !events.is_empty() {
                 return Ok(());
             }
             if let Some(end) = end {
                 left = Some(end.saturating_duration_since(Instant::now()));
             }
-            // What has ended without an event may be ready by now.
-            if silent && left.is_some_and(|left| left.is_zero()) {
+            // What has ended without an event is polled anew, and may be ready by now.
+            if packets.is_empty() && left.is_some_and(|left| left.is_zero()) {
                 return Ok(());
             }
         }
     }
 }
 
-impl Selector {
-    /// One wait, and whether nothing at all has ended in it.
-    fn turn(&self, events: &mut Vec<PublicEvent>, milliseconds: u32) -> io::Result<bool> {
-        let mut room: Packets = [MaybeUninit::uninit(); BATCH];
-        let most = |events: &Vec<PublicEvent>| BATCH.min(events.capacity() - events.len());
-        let taken = afd::flush(&self.port)
-            .and_then(|()| self.port.take(&mut room[..most(events)], milliseconds));
-        afd::awake(&self.port);
-        let mut taken = taken?;
-        let silent = taken.is_empty();
-        loop {
-            let full = taken.len() == BATCH;
-            self.port
-                .deliver(taken, &mut |raw| events.push(PublicEvent { raw }));
-            if !full || most(events) == 0 {
-                return Ok(silent);
-            }
-            taken = self.port.take(&mut room[..most(events)], 0)?;
-        }
-    }
-}
-
-impl fmt::Debug for Selector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Selector").finish_non_exhaustive()
-    }
-}
-
 /// A socket under watch. Its drop ends that, so it goes before the socket.
+#[derive(Debug)]
 pub(crate) struct Row(Option<(Arc<Port>, Arc<Socket>)>);
 
 impl Row {
-    fn change(&self, change: impl FnOnce(&mut State)) -> io::Result<()> {
-        match &self.0 {
-            Some((port, socket)) => socket.change(port, change),
-            None => Ok(()),
-        }
+    fn change(&self, by: impl FnOnce(&mut State)) -> io::Result<()> {
+        let Some((port, socket)) = &self.0 else {
+            return Ok(());
+        };
+        let mut state = lock(&socket.state);
+        by(&mut state);
+        socket.settle(&mut state, port)
     }
 }
 
@@ -143,7 +127,7 @@ impl sys::Row for Row {
 
     fn note(&self, direction: Direction, outcome: Outcome) {
         if !matches!(outcome, Outcome::Moved | Outcome::Nothing) {
-            // It fails where the port has no memory for an event: the next wait says so.
+            // It fails only where the kernel has no memory for an event.
             let _ = self.change(|state| state.note(direction, outcome));
         }
     }
@@ -157,33 +141,24 @@ impl Drop for Row {
     }
 }
 
-impl fmt::Debug for Row {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Row").finish_non_exhaustive()
-    }
-}
-
 #[derive(Copy, Clone)]
-pub(crate) struct Event {
-    token: Token,
-    ready: Ready,
-}
+pub(crate) struct Event(Token, Ready);
 
 impl Event {
     pub(super) fn new(token: Token, ready: Ready) -> Event {
-        Event { token, ready }
+        Event(token, ready)
     }
 }
 
 impl sys::RawEvent for Event {
     #[inline]
     fn token(&self) -> Token {
-        self.token
+        self.0
     }
 
     #[inline]
     fn is(&self, ready: Ready) -> bool {
-        self.ready.contains(ready)
+        self.1.contains(ready)
     }
 }
 
@@ -191,21 +166,20 @@ impl sys::RawEvent for Event {
 const INFINITE: u32 = u32::MAX;
 
 /// Rounded up, so that no wait ends early; what does not fit is the longest wait that ends.
-#[inline]
 fn milliseconds(timeout: Option<Duration>) -> u32 {
+    let up = |timeout: Duration| timeout.as_nanos().div_ceil(1_000_000);
     timeout.map_or(INFINITE, |timeout| {
-        let partial = timeout.subsec_nanos().div_ceil(1_000_000);
-        let whole = timeout.as_secs().saturating_mul(1_000);
-        let all = whole.saturating_add(partial.into());
-        all.min(u64::from(INFINITE - 1)) as u32
+        up(timeout).min((INFINITE - 1).into()) as u32
     })
 }
 
+#[derive(Debug)]
 pub(crate) struct Waker {
     port: Arc<Port>,
     signal: Arc<Signal>,
 }
 
+#[derive(Debug)]
 #[repr(C)]
 struct Signal {
     operation: Operation,
@@ -218,30 +192,30 @@ impl sys::Wake for Waker {
     type Selector = Selector;
 
     fn new(selector: &Selector, token: Token) -> io::Result<Waker> {
-        Ok(Waker {
-            port: Arc::clone(&selector.port),
-            signal: Arc::new(Signal {
-                operation: Operation::of::<Signal>(),
-                token,
-                sent: AtomicBool::new(false),
-            }),
-        })
+        let port = Arc::clone(&selector.port);
+        let (operation, sent) = (Operation::of::<Signal>(), AtomicBool::new(false));
+        let signal = Arc::new(Signal {
+            operation,
+            token,
+            sent,
+        });
+        Ok(Waker { port, signal })
     }
 
     fn wake(&self) -> io::Result<()> {
-        if self.signal.sent.swap(true, Ordering::AcqRel) {
+        let sent = &self.signal.sent;
+        if sent.swap(true, AcqRel) {
             return Ok(());
         }
         // SAFETY: the packet is not on the way, and we are the one that sends it.
-        let sent = unsafe { self.port.send(&self.signal) };
-        sent.inspect_err(|_| self.signal.sent.store(false, Ordering::Release))
+        unsafe { self.port.send(&self.signal) }.inspect_err(|_| sent.store(false, Release))
     }
 }
 
 // SAFETY: `repr(C)`, and the first field is made by `Waker::new`.
 unsafe impl Overlapped for Signal {
-    fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Option<&Arc<Port>>, deliver: Deliver<'_>) {
-        if self.sent.swap(false, Ordering::AcqRel) {
+    fn done(self: Arc<Signal>, _: NTSTATUS, _: usize, _: Home<'_>, deliver: Deliver<'_>) {
+        if self.sent.swap(false, AcqRel) {
             deliver(Event::new(self.token, Ready::READABLE));
         }
     }
@@ -250,12 +224,6 @@ unsafe impl Overlapped for Signal {
 impl Drop for Waker {
     /// A wake that was not told yet goes with its waker.
     fn drop(&mut self) {
-        self.signal.sent.store(false, Ordering::Release);
-    }
-}
-
-impl fmt::Debug for Waker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Waker").finish_non_exhaustive()
+        self.signal.sent.store(false, Release);
     }
 }

@@ -1,13 +1,12 @@
 //! The completion port, and the operations that complete on it.
 //!
-//! A port is a queue of packets. The kernel adds one when an overlapped operation ends, whose
-//! [`Operation`] it then points to, and a program may add its own: those without an operation carry
-//! an event that is made already.
+//! A port is a queue of packets. The kernel adds one when an overlapped operation ends, with the
+//! address of its [`Operation`]; a program's own, without an operation, carry an event.
 //!
-//! The kernel writes to an operation as long as it lasts. So [`Port::start`] leaks a reference into
-//! the call, and the packet gives it back: whoever begun an operation may go before it ends. An
-//! operation holds no port, or neither would ever go. The port goes last: it counts what is in
-//! flight, and collects it first.
+//! The kernel writes to an operation until it ends. So [`Port::start`] leaks a reference into the
+//! call, and the packet gives it back: who began an operation may go before it ends. An operation
+//! holds no port, or neither would ever go; the port counts what is in flight, and collects it
+//! before it goes.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -15,35 +14,33 @@ use std::io;
 use std::mem::MaybeUninit;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle, RawHandle};
 use std::ptr::{null, null_mut};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use windows_sys::Win32::Foundation::{
-    ERROR_IO_PENDING, FALSE, INVALID_HANDLE_VALUE, NTSTATUS, WAIT_TIMEOUT,
-};
-use windows_sys::Win32::System::IO::{
-    CreateIoCompletionPort, GetQueuedCompletionStatusEx, OVERLAPPED, OVERLAPPED_ENTRY,
-    PostQueuedCompletionStatus,
-};
+use windows_sys::Win32::Foundation::*;
+use windows_sys::Win32::System::IO::*;
 use windows_sys::core::BOOL;
 
-use super::afd::Sockets;
+use super::afd::{Sockets, flush};
 use super::iocp::Event;
 use crate::Token;
 use crate::ready::Ready;
 
-/// What an ended operation does with its event: at most one each.
+/// Where an operation that has ended puts its event: one at most.
 pub(super) type Deliver<'a> = &'a mut dyn FnMut(Event);
+/// The port that gave it back, but `None` where that is about to go: nothing is to be begun again.
+pub(super) type Home<'a> = Option<&'a Arc<Port>>;
 
-/// What the kernel works on: the head of everything that begins an overlapped call.
+/// The head of everything that the kernel works on.
+#[derive(Debug)]
 #[repr(C)]
 pub(super) struct Operation {
     overlapped: UnsafeCell<OVERLAPPED>,
-    done: unsafe fn(*const Operation, Option<&Arc<Port>>, Deliver<'_>),
+    done: unsafe fn(*const Operation, Home<'_>, Deliver<'_>),
 }
 
-// SAFETY: while an operation is in flight the kernel alone uses `overlapped`; else only whoever
-// starts it, which is one at a time by the promise of `Port::start`.
+// SAFETY: in flight `overlapped` is the kernel's alone, else that of whoever starts the operation,
+// which is one at a time by the promise of `Port::start`.
 unsafe impl Send for Operation {}
 // SAFETY: as above.
 unsafe impl Sync for Operation {}
@@ -54,15 +51,8 @@ unsafe impl Sync for Operation {}
 ///
 /// The type is `repr(C)`, and its first field is an `Operation::of` this type.
 pub(super) unsafe trait Overlapped: Send + Sync + Sized {
-    /// The operation has ended, with the kernel's status and so many bytes. Without a port, the
-    /// port is about to go: nothing is to be begun again.
-    fn done(
-        self: Arc<Self>,
-        status: NTSTATUS,
-        bytes: usize,
-        port: Option<&Arc<Port>>,
-        deliver: Deliver<'_>,
-    );
+    /// It has ended, with the kernel's status and so many bytes.
+    fn done(self: Arc<Self>, status: NTSTATUS, bytes: usize, port: Home<'_>, deliver: Deliver<'_>);
 }
 
 impl Operation {
@@ -81,12 +71,8 @@ impl Operation {
 
 /// # Safety
 ///
-/// `operation` came out of a port, once for each time that it was started.
-unsafe fn done<T: Overlapped>(
-    operation: *const Operation,
-    port: Option<&Arc<Port>>,
-    deliver: Deliver<'_>,
-) {
+/// A packet has given `operation` back.
+unsafe fn done<T: Overlapped>(operation: *const Operation, port: Home<'_>, deliver: Deliver<'_>) {
     // SAFETY: `Port::start` leaked a reference to a `T`, of which this is the head.
     let it = unsafe { Arc::from_raw(operation.cast::<T>()) };
     // SAFETY: the operation has ended, so that nobody writes.
@@ -94,147 +80,137 @@ unsafe fn done<T: Overlapped>(
     it.done(end.Internal as NTSTATUS, end.InternalHigh, port, deliver);
 }
 
+#[derive(Debug)]
 pub(super) struct Port {
     handle: OwnedHandle,
     in_flight: AtomicUsize,
-    /// Those whose readiness this port tells.
     pub(super) sockets: Mutex<Sockets>,
 }
 
 /// As many packets as are taken at once.
-pub(super) const BATCH: usize = 128;
-pub(super) type Packets = [MaybeUninit<OVERLAPPED_ENTRY>; BATCH];
+pub(super) const BATCH: usize = 256;
 
 impl Port {
     pub(super) fn new() -> io::Result<Port> {
+        let port = bind(INVALID_HANDLE_VALUE, null_mut())?;
         Ok(Port {
-            handle: bind(INVALID_HANDLE_VALUE, null_mut())?,
+            // SAFETY: the kernel has just given us this handle.
+            handle: unsafe { OwnedHandle::from_raw_handle(port) },
             in_flight: AtomicUsize::new(0),
             sockets: Mutex::default(),
         })
     }
 
-    /// From now on the operations of `handle` end here. No handle ever changes its port.
+    /// From now on the operations of `handle` end here: no handle changes its port.
     pub(super) fn associate(&self, handle: &impl AsRawHandle) -> io::Result<()> {
-        let port = bind(handle.as_raw_handle(), self.handle.as_raw_handle())?;
-        // It is this port's handle once more.
-        std::mem::forget(port);
-        Ok(())
+        bind(handle.as_raw_handle(), self.handle.as_raw_handle()).map(|_| ())
     }
 
-    /// Adds an event that has been made ready elsewhere.
+    /// Adds an event that was made ready elsewhere.
     pub(super) fn post(&self, token: Token, ready: Ready) -> io::Result<()> {
-        self.packet(u32::from(ready.0), token.0, null())
+        cvt(self.packet(ready.0, token.0, null()))
     }
 
-    fn packet(&self, bytes: u32, key: usize, operation: *const OVERLAPPED) -> io::Result<()> {
+    fn packet(&self, bytes: u8, key: usize, operation: *const OVERLAPPED) -> BOOL {
         let port = self.handle.as_raw_handle();
-        // SAFETY: the port is open. It does not look at the operation.
-        cvt(unsafe { PostQueuedCompletionStatus(port, bytes, key, operation) })
+        // SAFETY: the port is open, and does not look at the operation.
+        unsafe { PostQueuedCompletionStatus(port, bytes.into(), key, operation) }
     }
 
-    /// Ends an operation that no kernel call has begun.
+    /// Ends an operation that no call has begun.
     ///
     /// # Safety
     ///
-    /// As with [`Port::start`].
+    /// It is not in flight.
     pub(super) unsafe fn send<T: Overlapped>(&self, it: &Arc<T>) -> io::Result<()> {
-        let send = |operation: *mut OVERLAPPED| self.packet(0, 0, operation).is_ok().into();
         // SAFETY: the caller's promise; a packet that was added comes out.
-        unsafe { self.start(it, send) }
+        unsafe { self.start(it, |operation| self.packet(0, 0, operation)) }
     }
 
-    /// Begins an overlapped operation by `call`, which answers as Windows does: `TRUE`, or `FALSE`
-    /// and an error, of which `ERROR_IO_PENDING` is none.
+    /// Begins an operation by `call`, which answers as Windows does: `TRUE`, or `FALSE` and an
+    /// error, of which `ERROR_IO_PENDING` is none.
     ///
     /// # Safety
     ///
-    /// The operation of `it` is not in flight. Where `call` begins it, it ends on this port.
+    /// It is not in flight, and if `call` begins it, it ends on this port.
     pub(super) unsafe fn start<T: Overlapped>(
         &self,
         it: &Arc<T>,
         call: impl FnOnce(*mut OVERLAPPED) -> BOOL,
     ) -> io::Result<()> {
-        let operation = Arc::into_raw(Arc::clone(it));
-        // SAFETY: an `Operation` is the head of each `T`, and is not in flight.
-        let overlapped = unsafe { (*operation.cast::<Operation>()).overlapped() };
-        // SAFETY: as above.
+        let leaked = Arc::into_raw(Arc::clone(it));
+        // SAFETY: an `Operation` is the head of each `T`.
+        let overlapped = unsafe { (*leaked.cast::<Operation>()).overlapped() };
+        // SAFETY: it is not in flight.
         unsafe { overlapped.write(OVERLAPPED::default()) };
-        self.in_flight.fetch_add(1, Ordering::Relaxed);
-        let begun = cvt(call(overlapped));
-        match begun {
+        self.in_flight.fetch_add(1, Relaxed);
+        match cvt(call(overlapped)) {
             Err(error) if error.raw_os_error() != Some(ERROR_IO_PENDING as i32) => {
-                self.in_flight.fetch_sub(1, Ordering::Relaxed);
-                // SAFETY: leaked above; nothing was begun that would give it back.
-                drop(unsafe { Arc::from_raw(operation) });
+                self.in_flight.fetch_sub(1, Relaxed);
+                // SAFETY: leaked above, and nothing was begun that would give it back.
+                drop(unsafe { Arc::from_raw(leaked) });
                 Err(error)
             }
             _ => Ok(()),
         }
     }
 
-    /// Takes packets, up to the room that there is, and waits for the first of them.
+    /// Waits for a packet, and takes what there is, up to the room.
     pub(super) fn take<'a>(
         &self,
         room: &'a mut [MaybeUninit<OVERLAPPED_ENTRY>],
         milliseconds: u32,
     ) -> io::Result<&'a [OVERLAPPED_ENTRY]> {
-        let (port, list, length) = (self.handle.as_raw_handle(), room.as_mut_ptr(), room.len());
-        let mut count = 0;
+        let (port, list) = (self.handle.as_raw_handle(), room.as_mut_ptr().cast());
+        let (length, mut count) = (room.len() as u32, 0);
         // SAFETY: the port is open, and the kernel writes no more than `length` packets.
         let answer = cvt(unsafe {
-            let (list, length) = (list.cast(), length as u32);
             GetQueuedCompletionStatusEx(port, list, length, &mut count, milliseconds, FALSE)
         });
+        lock(&self.sockets).waiting = false;
         match answer {
             // SAFETY: the kernel has written the first `count` of them.
-            Ok(()) => Ok(unsafe { std::slice::from_raw_parts(list.cast(), count as usize) }),
+            Ok(()) => Ok(unsafe { std::slice::from_raw_parts(list, count as usize) }),
             Err(error) if error.raw_os_error() == Some(WAIT_TIMEOUT as i32) => Ok(&[]),
             Err(error) => Err(error),
         }
     }
 
     /// Ends what a packet says has ended, and delivers its event.
-    fn complete(&self, packet: &OVERLAPPED_ENTRY, port: Option<&Arc<Port>>, deliver: Deliver<'_>) {
+    pub(super) fn complete(&self, packet: &OVERLAPPED_ENTRY, port: Home<'_>, deliver: Deliver<'_>) {
         let operation = packet.lpOverlapped.cast::<Operation>().cast_const();
         if operation.is_null() {
             let ready = Ready(packet.dwNumberOfBytesTransferred as u8);
             return deliver(Event::new(Token(packet.lpCompletionKey), ready));
         }
-        self.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.in_flight.fetch_sub(1, Relaxed);
         // SAFETY: only `start` gives this port operations, each with a reference of its own.
         unsafe { ((*operation).done)(operation, port, deliver) };
-    }
-
-    pub(super) fn deliver(self: &Arc<Port>, packets: &[OVERLAPPED_ENTRY], deliver: Deliver<'_>) {
-        let each = |packet| self.complete(packet, Some(self), deliver);
-        packets.iter().for_each(each);
     }
 }
 
 impl Drop for Port {
-    /// Whoever began what is still in flight has cancelled it before letting go of the port.
+    /// Who began what is still in flight has let go of the port, and so of the operation.
     fn drop(&mut self) {
         let mut room = [MaybeUninit::uninit(); BATCH];
-        while self.in_flight.load(Ordering::Relaxed) > 0 {
-            match self.take(&mut room, 1_000) {
-                // A driver that does not cancel keeps its memory: that is lost.
-                Ok([]) | Err(_) => return,
-                Ok(packets) => packets
-                    .iter()
-                    .for_each(|packet| self.complete(packet, None, &mut |_| ())),
+        let _ = flush(self);
+        while self.in_flight.load(Relaxed) > 0 {
+            // A driver that does not cancel keeps its memory.
+            let Ok(packets @ [_, ..]) = self.take(&mut room, 1_000) else {
+                return;
+            };
+            for packet in packets {
+                self.complete(packet, None, &mut |_| ());
             }
         }
     }
 }
 
-/// Makes a port, or binds `handle` to one that there is.
-fn bind(handle: RawHandle, port: RawHandle) -> io::Result<OwnedHandle> {
+/// Binds `handle` to a port, or makes one.
+fn bind(handle: RawHandle, port: RawHandle) -> io::Result<RawHandle> {
     // SAFETY: no pointers; both are open while their owners are borrowed.
     let port = unsafe { CreateIoCompletionPort(handle, port, 0, 1) };
-    cvt(BOOL::from(!port.is_null()))?;
-    // SAFETY: the kernel has just given us this handle.
-    Ok(unsafe { OwnedHandle::from_raw_handle(port) })
+    cvt((!port.is_null()).into()).map(|()| port)
 }
 
 /// A call's answer as a result: `FALSE` is the thread's last error.

@@ -10,11 +10,7 @@ use std::os::windows::io::{AsRawSocket, FromRawSocket, OwnedSocket, RawSocket};
 use std::ptr::null;
 use std::sync::Once;
 
-use windows_sys::Win32::Networking::WinSock::{
-    AF_INET, AF_INET6, INVALID_SOCKET, IPPROTO_IPV6, IPV6_V6ONLY, SO_LINGER, SO_RCVBUF, SO_SNDBUF,
-    SOCK_STREAM, SOL_SOCKET, WSA_FLAG_NO_HANDLE_INHERIT, WSA_FLAG_OVERLAPPED, WSADATA, WSASocketW,
-    WSAStartup, getsockopt, setsockopt,
-};
+use windows_sys::Win32::Networking::WinSock::*;
 
 use super::port::cvt;
 use crate::io_source::AsSource;
@@ -33,9 +29,19 @@ pub(crate) fn tcp_connect(address: SocketAddr) -> io::Result<TcpStream> {
         SocketAddr::V4(_) => AF_INET,
         SocketAddr::V6(_) => AF_INET6,
     };
+    // std starts Winsock only where it opens a socket itself. Each start counts, and where one
+    // fails, so does the opening.
+    static START: Once = Once::new();
+    // SAFETY: Winsock writes no more than the structure.
+    START.call_once(|| _ = unsafe { WSAStartup(0x0202, &mut WSADATA::default()) });
+    let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
+    // SAFETY: no pointers but null.
+    let socket = unsafe { WSASocketW(family.into(), SOCK_STREAM, 0, null(), 0, flags) };
+    cvt((socket != INVALID_SOCKET).into())?;
     // std's stream waits for the connection. Its datagram socket makes the bare call, which
     // Winsock takes for any socket.
-    let socket = UdpSocket::from(open(family.into(), SOCK_STREAM)?);
+    // SAFETY: Winsock has just given us this socket, and nobody else has it.
+    let socket = unsafe { UdpSocket::from_raw_socket(socket as RawSocket) };
     socket.set_nonblocking(true)?;
     match socket.connect(address) {
         Err(error) if error.kind() != io::ErrorKind::WouldBlock => Err(error),
@@ -102,21 +108,4 @@ pub(crate) fn set_option<const N: usize>(
     // SAFETY: Winsock reads four bytes, which is what `value` has.
     let answer = unsafe { setsockopt(socket, level, name, from, size_of_val(&value) as i32) };
     cvt((answer == 0).into())
-}
-
-/// Opens a socket that no child inherits.
-fn open(family: i32, kind: i32) -> io::Result<OwnedSocket> {
-    static START: Once = Once::new();
-    START.call_once(|| {
-        // std starts Winsock only where it opens a socket itself. Each start counts, and where one
-        // fails, so does the opening.
-        // SAFETY: Winsock writes no more than the structure.
-        unsafe { WSAStartup(0x0202, &mut WSADATA::default()) };
-    });
-    let flags = WSA_FLAG_OVERLAPPED | WSA_FLAG_NO_HANDLE_INHERIT;
-    // SAFETY: no pointers that are not null.
-    let socket = unsafe { WSASocketW(family, kind, 0, null(), 0, flags) };
-    cvt((socket != INVALID_SOCKET).into())?;
-    // SAFETY: Winsock has just given us this socket, and nobody else has it.
-    Ok(unsafe { OwnedSocket::from_raw_socket(socket as RawSocket) })
 }

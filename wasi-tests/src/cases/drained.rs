@@ -14,7 +14,7 @@ use super::edge::alias;
 use super::reset::reset;
 use super::short::{Stream, at_once, come_up_short, deliver, to_the_end, watched, within_two};
 use crate::Outcome;
-use crate::harness::{BOTH, Loop, READABLE, WRITABLE, assert_kind, drain};
+use crate::harness::{BOTH, Loop, READABLE, WINSOCK, WRITABLE, assert_kind, drain};
 use crate::harness::{fill, localhost, send, would_block};
 
 /// The end of a stream that came together with the last data is found by who reads until it would
@@ -74,7 +74,7 @@ pub(crate) fn reset_after_the_data() {
     reset(server);
     lp.readable(1);
     assert_kind(client.read(&mut [0; 8]), ErrorKind::ConnectionReset);
-    at_once(&mut client, b"");
+    after_a_reset(&mut client);
 
     let (mut client, mut server) = watched::<TcpStream>(&mut lp);
     come_up_short(&mut lp, &mut client, &mut server);
@@ -86,7 +86,15 @@ pub(crate) fn reset_after_the_data() {
         }
     };
     assert_kind(error, ErrorKind::ConnectionReset);
-    at_once(&mut client, b"");
+    after_a_reset(&mut client);
+}
+
+/// It is at its end, or tells of the reset again.
+pub(super) fn after_a_reset(client: &mut TcpStream) {
+    match client.read(&mut [0; 8]) {
+        Err(error) if WINSOCK => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+        read => assert_eq!(read.unwrap(), 0),
+    }
 }
 
 /// Who never polls gets what came after a short read, at the latest by the second attempt; and
@@ -362,6 +370,11 @@ pub(crate) fn take_error_in_between() {
     lp.readable(1);
     at_once(&mut client, b"hello");
     reset(server);
+    if WINSOCK {
+        lp.readable(1);
+        assert!(client.take_error().unwrap().is_none());
+        return assert_kind(client.read(&mut [0; 8]), ErrorKind::ConnectionReset);
+    }
     let error = loop {
         lp.left("the reset");
         if let Some(error) = client.take_error().unwrap() {

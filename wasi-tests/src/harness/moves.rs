@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use mio::net::{TcpStream, UdpSocket};
 
-use super::{FEW_OPTIONS, GUEST, Loop};
+use super::{FEW_OPTIONS, GUEST, Loop, WINSOCK};
 
 /// `None` for an operation that would block, its value otherwise; any other error panics.
 #[track_caller]
@@ -32,6 +32,16 @@ pub(crate) fn assert_kind<T: Debug>(result: io::Result<T>, kind: ErrorKind) {
     match result {
         Ok(value) => panic!("expected {kind:?}, but it succeeded with {value:?}"),
         Err(error) => assert_eq!(error.kind(), kind, "{error:?}"),
+    }
+}
+
+/// The operation fails since its direction has been shut down.
+#[track_caller]
+pub(crate) fn assert_shut<T: Debug>(result: io::Result<T>) {
+    if WINSOCK {
+        assert_eq!(result.expect_err("shut down").raw_os_error(), Some(10_058));
+    } else {
+        assert_kind(result, ErrorKind::BrokenPipe);
     }
 }
 
