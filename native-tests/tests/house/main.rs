@@ -28,6 +28,10 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/wasi/abi/sock/standard.rs",
     "src/sys/wasi/abi/sock/wasmedge.rs",
     "src/sys/wasi/component.rs",
+    "src/sys/windows/afd.rs",
+    "src/sys/windows/iocp.rs",
+    "src/sys/windows/port.rs",
+    "src/sys/windows/socket.rs",
 ];
 /// Where the library may declare foreign functions.
 const EXTERN_FILE: &str = "src/sys/wasi/abi/sock/wasmedge.rs";

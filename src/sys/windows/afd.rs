@@ -209,6 +209,7 @@ impl Socket {
                 state: Mutex::default(),
             }),
         };
+        drop(sockets);
         lock(&this.state).owned = true;
         Ok(this)
     }
@@ -294,20 +295,20 @@ unsafe impl Overlapped for Socket {
         let mut state = lock(&self.state);
         state.phase = Phase::Idle;
         // SAFETY: the poll has ended, and the lock is held.
-        let Poll {
-            count,
-            conditions: told,
-            ..
-        } = unsafe { *self.poll.get() };
-        let news = told & state.armed;
+        let poll = unsafe { *self.poll.get() };
+        let (news, lost) = (poll.conditions & state.armed, poll.conditions & LOCAL_CLOSE);
         // Nothing holds: the rest is over.
-        match if count == 0 { STATUS_TIMEOUT } else { status } {
+        match if poll.count == 0 {
+            STATUS_TIMEOUT
+        } else {
+            status
+        } {
             _ if !state.open => {}
             STATUS_TIMEOUT => state.armed |= std::mem::take(&mut state.resting),
             // By us, or by Windows with the thread that began it.
             STATUS_CANCELLED => {}
-            STATUS_SUCCESS if news == 0 && told & LOCAL_CLOSE == 0 => {}
-            STATUS_SUCCESS if told & LOCAL_CLOSE == 0 => state.tell(news, deliver),
+            STATUS_SUCCESS if lost == 0 && news == 0 => {}
+            STATUS_SUCCESS if lost == 0 => state.tell(news, deliver),
             // The driver failed, or the socket was closed behind our back.
             _ => {
                 state.lose(port);
