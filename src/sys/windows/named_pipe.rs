@@ -1,22 +1,21 @@
 //! Named pipes: operations that have ended, bent into a stream that is ready.
 //!
-//! A socket can be asked when a read would succeed. A pipe cannot: all that its driver says is what
-//! became of a read. So one is always in flight, into a buffer of the pipe's own. Its end is
-//! "readable", [`Read`] copies out of the buffer, and the last byte begins the next. A write is
-//! copied into another buffer and taken whole; until it has ended the pipe is not writable, and its
-//! failure is the next write's answer. A connect is an operation too: its end is "writable".
+//! All that a pipe's driver says of reading is what became of a read. So one is always in flight,
+//! into a buffer of the pipe's own. Its end is "readable", [`Read`] copies out of the buffer, and
+//! the last byte begins the next. A write is copied into another buffer and taken whole; until it
+//! has ended the pipe is not writable, and its failure is the next write's answer. A connect is an
+//! operation too: its end is "writable".
 //!
-//! Each is a [`Flight`]: what the kernel writes to, and a share of the [`State`], which has the
-//! buffers. `Port::start` keeps a reference until the packet is there, or the call has failed at
-//! once; so memory lasts as long as anyone may write to it, whatever became of the pipe. One lock
-//! is held while an operation begins and while its end is noted: no end overtakes a beginning.
+//! Each is a [`Flight`], which the kernel writes to, with a share of the [`State`], which has the
+//! buffers. `Port::start` keeps it until the packet is there, or the call has failed at once: so
+//! memory lasts as long as anyone may write to it, whatever became of the pipe. One lock is held
+//! while an operation begins and while its end is noted: no end overtakes a beginning.
 //!
 //! A fourth flight is a mere packet, for what is ready outside of a wait. A packet's token is
 //! looked up when it arrives: a new one is all later events', and who is not registered has none.
 //!
-//! A server has one client after the other. What was in flight for the last is void once it is
-//! disconnected: neither its bytes nor its errors reach the next. For the same reason no event says
-//! that a direction is closed for good.
+//! What was in flight for one client is void once it is disconnected: neither its bytes nor its
+//! errors reach the next. For the same reason no event says that a direction is closed for good.
 //!
 //! A pipe that is dropped cancels and closes, so that its peer knows at once. A write is spared as
 //! long as a poll may hear of its end: the pipe stays open until the peer has taken it.
@@ -36,7 +35,7 @@ use windows_sys::Win32::System::IO::CancelIoEx;
 use windows_sys::Win32::System::Pipes::*;
 
 use super::iocp::Event;
-use super::port::{Deliver, Operation, Overlapped, Port, cvt, lock};
+use super::port::{Deliver, Home, Operation, Overlapped, Port, cvt, lock};
 use crate::error::{ErrorKind, error};
 use crate::ready::Ready;
 use crate::{Interest, Registry, Token, event};
@@ -50,8 +49,8 @@ const ROOM: usize = 8_192;
 ///
 /// [`NamedPipe::new`] makes a server's end; a client's is the handle of a `File` that was opened
 /// with `FILE_FLAG_OVERLAPPED`. Until it is registered, calls answer
-/// [`WouldBlock`](io::ErrorKind::WouldBlock). It stays with its first poller: others refuse it,
-/// even after `deregister`. Events are of both directions, whatever was asked for.
+/// [`WouldBlock`](io::ErrorKind::WouldBlock). It stays with its first poller, and its events are
+/// of both directions, whatever was asked for.
 ///
 /// A write is taken whole and goes on in the background; the next answers `WouldBlock` until it has
 /// ended, or tells how it failed.
@@ -137,7 +136,16 @@ impl NamedPipe {
     /// It fails with [`WouldBlock`](io::ErrorKind::WouldBlock) while there is none. A writable
     /// event says that the wait has ended, and [`NamedPipe::take_error`] whether it has failed.
     pub fn connect(&self) -> io::Result<()> {
-        lock(&self.0).connect()
+        let state = &mut *lock(&self.0);
+        // An error of the time before.
+        let _ = state.sides[CONNECT].fail();
+        state.begin(CONNECT);
+        match state.sides[CONNECT].fail() {
+            Ok(()) => blocked(),
+            // A client came first, and may have gone as well.
+            Err(ERROR_PIPE_CONNECTED | ERROR_NO_DATA) => state.look(),
+            Err(code) => Err(os(code)),
+        }
     }
 
     /// Takes the error of a `connect` that has failed in the background, if there is one.
@@ -165,19 +173,17 @@ impl NamedPipe {
             port.associate(handle)?;
             state.port = Some(Arc::clone(port));
             if mem::take(&mut state.sides[CONNECT].phase) == Phase::Void {
-                // Where it fails it does so once more for who asks again.
-                let _ = state.connect();
+                // A failure at once shows below, or when it is asked again.
+                state.begin(CONNECT);
+                let _ = state.sides[CONNECT].fail();
             }
         }
         let here = |own: &Arc<Port>| Arc::ptr_eq(own, port);
         if !state.port.as_ref().is_some_and(here) || held != state.token.is_some() {
-            const EXISTS: &str = "this pipe is registered, or was with another poller";
-            const FAULTS: [(ErrorKind, &str); 2] = [
-                (ErrorKind::AlreadyExists, EXISTS),
-                (ErrorKind::NotFound, "this pipe is not registered here"),
-            ];
-            let (kind, what) = FAULTS[usize::from(held)];
-            return Err(error(kind, what, "it has one poller for good"));
+            let what = ["this pipe is registered", "this pipe is not registered"];
+            let kind = [ErrorKind::AlreadyExists, ErrorKind::NotFound];
+            let (kind, what) = (kind[usize::from(held)], what[usize::from(held)]);
+            return Err(error(kind, what, "it has one poller, for good"));
         }
         if token.is_some() {
             state.look()?;
@@ -201,72 +207,24 @@ impl event::Source for NamedPipe {
     }
 }
 
-impl Read for &NamedPipe {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        let state = &mut *lock(&self.0);
-        if state.token.is_none() {
-            return blocked();
-        }
-        state.begin(READ);
-        let side = &mut state.sides[READ];
-        if side.phase == Phase::Full {
-            let count = (&side.buffer[side.at..]).read(room)?;
-            side.at += count;
-            if side.at == side.buffer.len() {
-                side.phase = Phase::Idle;
-                state.begin(READ);
-                // Where there is no memory for a packet, the next read tells it.
-                let _ = state.tell(state.ready(READ));
+macro_rules! stream {
+    ($($pipe:ty),+) => { $(
+        impl Read for $pipe {
+            fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
+                lock(&self.0).take(room)
             }
-            return Ok(count);
         }
-        let failed = side.fail();
-        // If this fails at once it is the next answer, and no event: nobody is to spin.
-        state.begin(READ);
-        match failed {
-            Ok(()) => blocked(),
-            Err(ERROR_BROKEN_PIPE) => Ok(0),
-            Err(code) => Err(os(code)),
+        impl Write for $pipe {
+            fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+                lock(&self.0).put(bytes)
+            }
+            fn flush(&mut self) -> io::Result<()> {
+                Ok(())
+            }
         }
-    }
+    )+ };
 }
-
-impl Write for &NamedPipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let state = &mut *lock(&self.0);
-        let side = &mut state.sides[WRITE];
-        if state.token.is_none() || side.flies() {
-            return blocked();
-        }
-        side.fail().map_err(os)?;
-        side.buffer.clear();
-        side.buffer.extend_from_slice(bytes);
-        side.at = 0;
-        state.begin(WRITE);
-        let begun = state.sides[WRITE].fail();
-        begun.map(|()| bytes.len()).map_err(os)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Read for NamedPipe {
-    fn read(&mut self, room: &mut [u8]) -> io::Result<usize> {
-        (&*self).read(room)
-    }
-}
-
-impl Write for NamedPipe {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        (&*self).write(bytes)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+stream!(NamedPipe, &NamedPipe);
 
 impl FromRawHandle for NamedPipe {
     unsafe fn from_raw_handle(handle: RawHandle) -> NamedPipe {
@@ -353,26 +311,22 @@ impl State {
             side.at = 0;
         }
         let left = &mut side.buffer[side.at..];
-        let length = left.len().min(u32::MAX as usize) as u32;
-        let memory = left.as_mut_ptr();
-        let call = |to| {
-            // SAFETY: the handle is open. Nobody touches the buffer until the packet is there; it
-            // has room for a read, and `length` bytes.
+        let (at, length) = (left.as_mut_ptr(), left.len().min(u32::MAX as usize) as u32);
+        // SAFETY: it was idle, and the handle is bound to this port. Nobody touches the buffer until
+        // the packet is there; it has room for a read, and `length` bytes.
+        let begun = unsafe {
             match kind {
-                CONNECT => unsafe { ConnectNamedPipe(pipe, to) },
-                WRITE => unsafe { WriteFile(pipe, memory, length, null_mut(), to) },
-                _ => match unsafe { ReadFile(pipe, memory, ROOM as u32, null_mut(), to) } {
-                    // Of a part of a message it warns, and the packet comes nevertheless.
-                    FALSE if unsafe { GetLastError() } == ERROR_MORE_DATA => TRUE,
-                    answer => answer,
-                },
+                NOTICE => port.send(flight),
+                CONNECT => port.start(flight, |to| ConnectNamedPipe(pipe, to)),
+                WRITE => port.start(flight, |to| WriteFile(pipe, at, length, null_mut(), to)),
+                _ => port.start(flight, |to| {
+                    match ReadFile(pipe, at, ROOM as u32, null_mut(), to) {
+                        // Of a part of a message it warns, and the packet comes nevertheless.
+                        FALSE if GetLastError() == ERROR_MORE_DATA => TRUE,
+                        answer => answer,
+                    }
+                }),
             }
-        };
-        let begun = match kind {
-            // SAFETY: it was idle, and the handle is bound to this port.
-            NOTICE => unsafe { port.send(flight) },
-            // SAFETY: as above.
-            _ => unsafe { port.start(flight, call) },
         };
         let code = begun.map_err(|error| error.raw_os_error().unwrap_or_default() as u32);
         side.phase = match code {
@@ -382,16 +336,45 @@ impl State {
         };
     }
 
-    fn connect(&mut self) -> io::Result<()> {
-        // Of another time.
-        let _ = self.sides[CONNECT].fail();
-        self.begin(CONNECT);
-        match self.sides[CONNECT].fail() {
+    fn take(&mut self, room: &mut [u8]) -> io::Result<usize> {
+        if self.token.is_none() {
+            return blocked();
+        }
+        self.begin(READ);
+        let side = &mut self.sides[READ];
+        if side.phase == Phase::Full {
+            let count = (&side.buffer[side.at..]).read(room)?;
+            side.at += count;
+            if side.at == side.buffer.len() {
+                side.phase = Phase::Idle;
+                self.begin(READ);
+                // Where there is no memory for a packet, the next read tells it.
+                let _ = self.tell(self.ready(READ));
+            }
+            return Ok(count);
+        }
+        let failed = side.fail();
+        // If this fails at once it is the next answer, and no event: nobody is to spin.
+        self.begin(READ);
+        match failed {
             Ok(()) => blocked(),
-            // A client came first, and may have gone as well.
-            Err(ERROR_PIPE_CONNECTED | ERROR_NO_DATA) => self.look(),
+            Err(ERROR_BROKEN_PIPE) => Ok(0),
             Err(code) => Err(os(code)),
         }
+    }
+
+    fn put(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let side = &mut self.sides[WRITE];
+        if self.token.is_none() || side.flies() {
+            return blocked();
+        }
+        side.fail().map_err(os)?;
+        side.buffer.clear();
+        side.buffer.extend_from_slice(bytes);
+        side.at = 0;
+        self.begin(WRITE);
+        self.sides[WRITE].fail().map_err(os)?;
+        Ok(bytes.len())
     }
 
     /// Makes an event outside of a wait. One that is on its way takes this along.
@@ -465,19 +448,13 @@ impl State {
 
 // SAFETY: `repr(C)`, and the first field is made in `from_raw_handle`.
 unsafe impl Overlapped for Flight {
-    fn done(
-        self: Arc<Flight>,
-        status: NTSTATUS,
-        bytes: usize,
-        port: Option<&Arc<Port>>,
-        deliver: Deliver<'_>,
-    ) {
+    fn done(self: Arc<Flight>, status: NTSTATUS, bytes: usize, port: Home<'_>, to: Deliver<'_>) {
         // Without a port nobody is left, but for a pipe that lets go of it and holds the lock.
         let Some(_) = port else { return };
         let state = &mut *lock(&self.pipe);
         let ready = state.end(self.kind, status, bytes);
         if let Some(token) = state.token.filter(|_| ready != Ready::NOTHING) {
-            deliver(Event::new(token, ready));
+            to(Event::new(token, ready));
         }
     }
 }
