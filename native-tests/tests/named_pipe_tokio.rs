@@ -15,16 +15,10 @@ fn name(test: &str) -> String {
     format!(r"\\.\pipe\mio-wasi-tokio-{test}-{}", process::id())
 }
 
-/// Runs a test in a runtime of its own, with its threads or without.
-fn run(threads: bool, test: impl Future<Output = ()>) {
-    let mut builder = if threads {
-        tokio::runtime::Builder::new_multi_thread()
-    } else {
-        tokio::runtime::Builder::new_current_thread()
-    };
+fn run(test: impl Future<Output = ()>) {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().build().expect("a runtime");
-    let limited = async { time::timeout(LIMIT, test).await.expect("in time") };
-    runtime.block_on(limited);
+    runtime.block_on(async { time::timeout(LIMIT, test).await.expect("in time") });
 }
 
 /// A server that answers each client with what it says, `clients` of them in turn.
@@ -70,28 +64,24 @@ async fn echo(name: &str, length: usize) {
 
 #[test]
 fn clients_get_their_echo() {
-    for threads in [false, true] {
-        run(threads, async {
-            let name = name(if threads { "many" } else { "one" });
-            let serving = task::spawn(serve(name.clone(), 20));
-            let clients: Vec<_> = (0..20)
-                .map(|number| {
-                    let name = name.clone();
-                    task::spawn(async move { echo(&name, 1 + number * 20_000).await })
-                })
-                .collect();
-            for client in clients {
-                client.await.expect("no panic");
-            }
-            serving.await.expect("no panic");
-        });
-    }
+    run(async {
+        let name = name("echo");
+        let serving = task::spawn(serve(name.clone(), 20));
+        let echo = |number: usize| {
+            let name = name.clone();
+            task::spawn(async move { echo(&name, 1 + number * 20_000).await })
+        };
+        for client in (0..20).map(echo).collect::<Vec<_>>() {
+            client.await.expect("no panic");
+        }
+        serving.await.expect("no panic");
+    });
 }
 
 /// One server's end for one client after the other: its registration outlives them.
 #[test]
 fn a_server_disconnects_and_connects_again() {
-    run(false, async {
+    run(async {
         let name = name("again");
         let mut server = ServerOptions::new().create(&name).expect("a pipe");
         for number in 0..20_u8 {
@@ -123,7 +113,7 @@ fn a_server_disconnects_and_connects_again() {
 
 #[test]
 fn the_end_reaches_both_sides() {
-    run(false, async {
+    run(async {
         let name = name("end");
         let mut server = ServerOptions::new().create(&name).expect("a pipe");
         let client = ClientOptions::new().open(&name).expect("a client");
@@ -150,7 +140,7 @@ fn the_end_reaches_both_sides() {
 
 #[test]
 fn messages_stay_apart() {
-    run(false, async {
+    run(async {
         let name = name("messages");
         let mut server = ServerOptions::new();
         let server = server.pipe_mode(PipeMode::Message).create(&name);

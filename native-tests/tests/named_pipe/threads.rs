@@ -143,7 +143,7 @@ fn dropping_races_with_completions() {
     let mut watch = Watch::new();
     let registry = watch.registry().try_clone().expect("a second handle");
     let dropping = thread::spawn(move || {
-        for round in 0..300 {
+        for round in 0..100 {
             let (mut server, name) = server();
             let registered = registry.register(&mut server, SERVER, BOTH);
             registered.expect("registered");
