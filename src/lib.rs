@@ -27,6 +27,8 @@ pub mod net;
 
 #[cfg(all(unix, feature = "os-ext"))]
 pub mod unix;
+#[cfg(all(windows, feature = "os-ext"))]
+pub mod windows;
 
 #[doc = include_str!("features.md")]
 pub mod features {}

@@ -24,7 +24,7 @@ mod imp;
 mod imp;
 #[cfg(windows)]
 #[path = "windows/mod.rs"]
-mod imp;
+pub(crate) mod imp;
 
 // Threads would wait for the lock that a wait on WASI holds.
 #[cfg(not(any(

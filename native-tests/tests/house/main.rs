@@ -31,6 +31,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/wasi/component.rs",
     "src/sys/windows/afd.rs",
     "src/sys/windows/iocp.rs",
+    "src/sys/windows/named_pipe.rs",
     "src/sys/windows/port.rs",
     "src/sys/windows/socket.rs",
 ];

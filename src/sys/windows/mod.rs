@@ -2,6 +2,8 @@
 
 mod afd;
 mod iocp;
+#[cfg(feature = "os-ext")]
+pub(crate) mod named_pipe;
 mod port;
 #[cfg(feature = "net")]
 pub(crate) mod socket;
