@@ -9,6 +9,7 @@
 //! others, and the machines and systems that its tests can be built for and run on.
 
 mod apt;
+pub mod checked;
 mod compiler;
 #[cfg(target_os = "linux")]
 pub mod crun;
@@ -18,6 +19,7 @@ pub mod machine;
 mod mark;
 #[cfg(target_os = "linux")]
 mod packages;
+pub mod python;
 mod rustc;
 mod source;
 mod standard;

@@ -33,7 +33,7 @@ fn folder(rustc: &Rustc) -> Folder {
     Folder::new(&name, &depends)
 }
 
-fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
+pub fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
     Toolchain {
         target: rustc.target,
         name: format!(
@@ -67,7 +67,7 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
             let libraries = libraries(rustc, path).join("self-contained");
             install_libc(debian, rustc.target, path, &libraries)?;
         }
-        build(rustc, path, &source)
+        build(rustc, path, &source, "")
     })?;
     forget_programs(rustc.target)?;
     Ok(toolchain(rustc, &folder.path))
@@ -75,9 +75,10 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
 
 /// Cargo takes what was built over an earlier std of this release for current, and rustc then
 /// refuses it (E0463).
-fn forget_programs(target: &str) -> Result<()> {
+pub fn forget_programs(target: &str) -> Result<()> {
     let root = project::root().join("target");
-    let mut places = vec![root.clone(), root.join("compare"), root.join("features")];
+    let mut places = vec![root.clone()];
+    places.extend(["compare", "features", "typecheck"].map(|place| root.join(place)));
     let ways = fs::read_dir(root.join("ways")).into_iter().flatten();
     places.extend(ways.flatten().map(|entry| entry.path()));
     for programs in places.iter().map(|place| place.join(target)) {
@@ -152,14 +153,14 @@ fn sysroot(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Adds the target's std, built here, to a sysroot at `path`.
-fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
+/// Adds the target's std, built here with these flags of rustc's, to a sysroot at `path`.
+pub fn build(rustc: &Rustc, path: &Path, source: &Path, flags: &str) -> Result<()> {
     sysroot(rustc, path, source)?;
     let step = Step::start(format!(
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
-    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path, source));
+    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path, source));
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
@@ -170,7 +171,7 @@ fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     Ok(())
 }
 
-fn cargo_build(rustc: &Rustc, path: &Path) -> Result<()> {
+fn cargo_build(rustc: &Rustc, path: &Path, flags: &str) -> Result<()> {
     let build = path.join("build");
     mark::create(&build.join("src"))?;
     fs::write(build.join("src/lib.rs"), "#![no_std]\n")?;
@@ -195,6 +196,7 @@ fn cargo_build(rustc: &Rustc, path: &Path) -> Result<()> {
         cargo.env("PATH", machine::before_path(&wine::tools()?));
     }
     without_build_settings(&mut cargo);
+    cargo.env("RUSTFLAGS", flags);
     process::quiet(&mut cargo)?;
     Ok(())
 }

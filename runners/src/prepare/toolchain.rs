@@ -157,7 +157,7 @@ fn rustup(rustc: &Rustc) -> Result<Toolchain> {
     Ok(found)
 }
 
-fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
+pub fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
     let target = rustc.target;
     Missing {
         thing: format!(

@@ -33,10 +33,12 @@ pub mod real;
 mod report;
 #[cfg(target_os = "linux")]
 mod traced;
+mod typechecked;
 #[cfg(target_os = "linux")]
 mod watched;
 #[cfg(target_os = "linux")]
 mod ways;
+mod workflow;
 
 use std::fs;
 use std::path::PathBuf;
@@ -59,8 +61,8 @@ const CASES: &str = "cases";
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run the cases interpreted too, beside compiled ahead of time, and ten thousand connections
-    /// and wrk for five minutes each in each WasmEdge; fuzz; and run the native tests for i686 and
-    /// aarch64, for Windows in Wine, and under sanitizers.
+    /// and wrk for five minutes each in each WasmEdge; fuzz; run the native tests for i686 and
+    /// aarch64, for Windows in Wine, and under sanitizers; and check types for every system.
     #[arg(long)]
     full: bool,
     /// Run one row of the table, also one that is for a run in full. An unknown ROW lists them.
@@ -96,6 +98,12 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     if only.takes(peers::NAME) {
         peers::run(options.full, &mut report);
     }
+    if only.takes(typechecked::NAME) {
+        report.push(typechecked::run(options.full));
+    }
+    if only.takes(workflow::NAME) {
+        report.push(workflow::run());
+    }
     if only.takes(fuzzing::NAME) && (options.full || only.is_one()) {
         report.push(fuzzing::run(&folder));
     }
@@ -124,6 +132,7 @@ fn rows() -> Vec<String> {
     let mut rows: Vec<String> = native::rows().collect();
     #[cfg(target_os = "linux")]
     rows.extend(ways::rows().chain([peers::NAME]).map(String::from));
+    rows.extend([typechecked::NAME, workflow::NAME].map(String::from));
     let guests = [fuzzing::NAME, CASES].into_iter().chain(checks::rows());
     rows.extend(guests.map(String::from));
     rows
