@@ -16,7 +16,7 @@ pub fn run(full: bool) -> Row {
             row.add(target.name, Outcome::Skipped(explain(&why)));
             continue;
         }
-        for (check, result) in target.check() {
+        for (check, result) in target.check(full) {
             let failed = |error| Outcome::Failed(explain(&error));
             let outcome = result.map_or_else(failed, |()| Outcome::Passed);
             row.add(&format!("{}, {check}", target.name), outcome);

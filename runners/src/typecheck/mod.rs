@@ -1,8 +1,9 @@
 //! `cargo runners typecheck`: the library for systems that are not at hand, as far as a compiler
 //! goes without code and a linker. Each gets a std of that kind; the library must pass clippy,
 //! which is cargo's check and more, with few and with all of its features; and where there is a
-//! list of Mio's items there, each of them must be here. One target that is not supported must be
-//! refused by the sentence that tells which are.
+//! list of Mio's items there, each of them must be here. A target that is not supported must be
+//! refused by the sentence that tells which are. In a run in full, the tests that the public
+//! workflow runs on the system itself must compile as well.
 
 mod api;
 
@@ -20,7 +21,8 @@ use crate::{process, project};
 /// What is to be checked.
 #[derive(Debug, Args)]
 pub struct Options {
-    /// Every target, where otherwise the few that matter most are checked.
+    /// Every target, where otherwise the few that matter most are checked; and the tests that run
+    /// on some of them.
     #[arg(long)]
     full: bool,
     /// These alone.
@@ -35,6 +37,8 @@ pub struct Target {
     /// Whether it is checked in each run, not only in a run in full.
     always: bool,
     asked: Asked,
+    /// The files of `native-tests` that the workflow runs there.
+    pub tests: &'static [&'static str],
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +58,39 @@ const WINDOWS: Asked = Asked::Api(
     "impl mio::windows::NamedPipe\npub fn mio::windows::NamedPipe::planted(&self) -> usize\n",
 );
 
+const ON_UNIX: &[&str] = &[
+    "api",
+    "conformance",
+    "options",
+    "runtime",
+    "unix",
+    "upgrade",
+    "wasi_wait",
+    "zero_alloc",
+];
+const ON_WINDOWS: &[&str] = &[
+    "api",
+    "conformance",
+    "options",
+    "runtime",
+    "threads",
+    "wasi_wait",
+    "zero_alloc",
+];
+
 const TARGETS: &[Target] = &[
-    target("x86_64-apple-darwin", true, UNIX),
-    target("x86_64-unknown-freebsd", true, UNIX),
-    target("x86_64-pc-windows-msvc", true, WINDOWS),
+    Target {
+        tests: ON_UNIX,
+        ..target("x86_64-apple-darwin", true, UNIX)
+    },
+    Target {
+        tests: ON_UNIX,
+        ..target("x86_64-unknown-freebsd", true, UNIX)
+    },
+    Target {
+        tests: ON_WINDOWS,
+        ..target("x86_64-pc-windows-msvc", true, WINDOWS)
+    },
     target("wasm32-unknown-unknown", true, Asked::Refusal),
     target("aarch64-apple-ios", false, UNIX),
     target("x86_64-unknown-netbsd", false, Asked::Library),
@@ -67,7 +100,7 @@ const TARGETS: &[Target] = &[
     target("x86_64-pc-solaris", false, Asked::Library),
     target("aarch64-linux-android", false, UNIX),
     target("x86_64-unknown-haiku", false, Asked::Library),
-    target("x86_64-unknown-hermit", false, Asked::Library),
+    target("x86_64-unknown-hermit", false, Asked::Refusal),
 ];
 
 const fn target(name: &'static str, always: bool, asked: Asked) -> Target {
@@ -75,6 +108,7 @@ const fn target(name: &'static str, always: bool, asked: Asked) -> Target {
         name,
         always,
         asked,
+        tests: &[],
     }
 }
 
@@ -103,7 +137,7 @@ pub fn main(options: &Options) -> Result<ExitCode> {
     };
     let (mut well, mut failed) = (0, 0);
     for target in chosen {
-        for (check, result) in target.check() {
+        for (check, result) in target.check(options.full) {
             match result {
                 Ok(()) => well += 1,
                 Err(error) => {
@@ -123,7 +157,7 @@ pub fn main(options: &Options) -> Result<ExitCode> {
 
 impl Target {
     /// Every check of this target by name, in order.
-    pub fn check(self) -> Vec<(String, Result<()>)> {
+    pub fn check(self, full: bool) -> Vec<(String, Result<()>)> {
         let toolchain = match checked::toolchain(self.name) {
             Ok(toolchain) => toolchain,
             Err(error) => return vec![("std".into(), Err(error))],
@@ -145,6 +179,9 @@ impl Target {
             add("the API", api::has_every_item(&toolchain));
             add("Mio's own API", api::mio_has_every_item(&toolchain));
             add("an item more", api::finds(&toolchain, planted));
+        }
+        if full && !self.tests.is_empty() {
+            add("native tests", passes(&mut tests(&toolchain, self.tests)));
         }
         let failed = results.iter().filter(|(_, result)| result.is_err()).count();
         step.done(&format!("{} checks, {failed} failed", results.len()));
@@ -170,6 +207,13 @@ fn clippy(toolchain: &Toolchain, features: &[&str]) -> Command {
         .args(["--package", "mio_wasi", "--lib"])
         .args(features);
     cargo.args(["--", "-Dwarnings"]);
+    cargo
+}
+
+fn tests(toolchain: &Toolchain, tests: &[&str]) -> Command {
+    let mut cargo = cargo(toolchain, "check");
+    cargo.args(["--package", "native-tests"]);
+    cargo.args(tests.iter().flat_map(|test| ["--test", test]));
     cargo
 }
 

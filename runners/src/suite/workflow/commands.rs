@@ -11,7 +11,7 @@ use serde_json::Value;
 use yaml_rust2::{Yaml, YamlLoader};
 
 use super::WORKFLOW;
-use crate::{Cli, process, project};
+use crate::{Cli, process, project, typecheck};
 
 /// Programs of others, whose arguments are theirs to judge.
 const OUTSIDE: &[&str] = &["apt-get", "bash", "curl", "exit", "pkg", "rustup"];
@@ -222,6 +222,27 @@ fn every_command_of_the_workflow_exists() {
     }
     assert!(faults.is_empty(), "\n{faults}");
     assert!(count > 15, "only {count} commands were read");
+}
+
+/// Here they are compiled, so that the first to try is not the machine there.
+#[test]
+fn what_runs_on_another_system_is_compiled_here() {
+    let workflow = workflow();
+    for (job, target) in [
+        ("macos", "x86_64-apple-darwin"),
+        ("freebsd", "x86_64-unknown-freebsd"),
+        ("windows", "x86_64-pc-windows-msvc"),
+    ] {
+        let commands = scripts(&workflow["jobs"][job])
+            .into_iter()
+            .flat_map(commands);
+        let native = |words: &Vec<String>| words.iter().any(|word| word == "native-tests");
+        let native = commands.into_iter().find(native).expect("it runs them");
+        let named = native.windows(2).filter(|pair| pair[0] == "--test");
+        let named: Vec<&str> = named.map(|pair| pair[1].as_str()).collect();
+        let target = typecheck::targets(true).find(|one| one.name == target);
+        assert_eq!(named, target.expect("a known target").tests, "{job}");
+    }
 }
 
 /// So that both ways to all checks, here and there, stay one.
