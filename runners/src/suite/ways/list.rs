@@ -26,6 +26,8 @@ pub struct Way {
     /// Whether the flags are unstable: a stable compiler has what they ask for, and wants to be
     /// asked by a variable, too.
     pub unstable: bool,
+    /// Whether it is optimized a little: what is emulated takes many minutes as it is.
+    pub optimized: bool,
     /// Packages whose every test runs before those of `native-tests`.
     pub packages: &'static [&'static str],
     pub left_out: &'static [LeftOut],
@@ -72,6 +74,7 @@ pub const PLAIN: Way = Way {
     rustflags: "",
     args: &[],
     unstable: false,
+    optimized: false,
     packages: &[],
     left_out: &[],
 };
@@ -134,6 +137,7 @@ pub const WAYS: &[Way] = &[
         name: "aarch64 (qemu)",
         folder: "aarch64",
         machine: Some(machine::aarch64),
+        optimized: true,
         left_out: &[
             HOUSE,
             never("instructions", "they are counted on one machine, x86-64"),

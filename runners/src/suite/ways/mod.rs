@@ -126,8 +126,12 @@ impl Way {
         // Nobody debugs what is built here, and a failure's lines are told all the same.
         cargo.env("CARGO_PROFILE_DEV_DEBUG", "line-tables-only");
         cargo.env("CARGO_INCREMENTAL", "0");
+        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
         cargo.env("RUSTFLAGS", self.rustflags);
         cargo.env("RUSTDOCFLAGS", self.rustflags);
+        if self.optimized {
+            cargo.env("CARGO_PROFILE_DEV_OPT_LEVEL", "1");
+        }
         if self.unstable {
             cargo.env("RUSTC_BOOTSTRAP", "1");
         }
