@@ -66,6 +66,10 @@ const NOT_COUNTED: LeftOut = never(
     "instructions",
     "it counts instructions, and a sanitizer's would be counted along",
 );
+const SIMULATED: LeftOut = never(
+    "wasi_wait",
+    "its host is simulated: no other queue has a part in it",
+);
 const SIGNALS: LeftOut = never("signals", "Windows has no such signals");
 
 /// What most have.
@@ -103,6 +107,7 @@ pub const WAYS: &[Way] = &[
                 "instructions",
                 "it counts instructions, and the model's would be counted along",
             ),
+            SIMULATED,
             in_full("runtime"),
         ],
         ..PLAIN
@@ -114,7 +119,7 @@ pub const WAYS: &[Way] = &[
         needs: Some(("src/sys/unix/mod.rs", "mio_unsupported_force_poll_poll")),
         // Mio's own name for it, so that instructions are counted against its adapter.
         rustflags: "--cfg mio_unsupported_force_poll_poll",
-        left_out: &[HOUSE, in_full("runtime")],
+        left_out: &[HOUSE, SIMULATED, in_full("runtime")],
         ..PLAIN
     },
     Way {
@@ -175,6 +180,7 @@ pub const WAYS: &[Way] = &[
         left_out: &[
             HOUSE,
             SIGNALS,
+            SIMULATED,
             never("instructions", "they are counted on one machine, on Linux"),
             never("unix", "it tests what Unix alone has"),
             never("upgrade", "what it compares is Unix's alone"),
