@@ -26,6 +26,8 @@ pub struct Way {
     /// Whether the flags are unstable: a stable compiler has what they ask for, and wants to be
     /// asked by a variable, too.
     pub unstable: bool,
+    /// Whether it is optimized a little: what is emulated takes many minutes as it is.
+    pub optimized: bool,
     /// Packages whose every test runs before those of `native-tests`.
     pub packages: &'static [&'static str],
     pub left_out: &'static [LeftOut],
@@ -60,6 +62,14 @@ const HOUSE: LeftOut = never(
     "house",
     "it reads the project's files, which are the same here",
 );
+const NOT_COUNTED: LeftOut = never(
+    "instructions",
+    "it counts instructions, and a sanitizer's would be counted along",
+);
+const SIMULATED: LeftOut = never(
+    "wasi_wait",
+    "its host is simulated: no other queue has a part in it",
+);
 const SIGNALS: LeftOut = never("signals", "Windows has no such signals");
 
 /// What most have.
@@ -72,6 +82,7 @@ pub const PLAIN: Way = Way {
     rustflags: "",
     args: &[],
     unstable: false,
+    optimized: false,
     packages: &[],
     left_out: &[],
 };
@@ -79,13 +90,7 @@ pub const PLAIN: Way = Way {
 /// What sanitizers have in common.
 const SANITIZED: Way = Way {
     unstable: true,
-    left_out: &[
-        HOUSE,
-        never(
-            "instructions",
-            "it counts instructions, and a sanitizer's would be counted along",
-        ),
-    ],
+    left_out: &[HOUSE, NOT_COUNTED],
     ..PLAIN
 };
 
@@ -102,6 +107,7 @@ pub const WAYS: &[Way] = &[
                 "instructions",
                 "it counts instructions, and the model's would be counted along",
             ),
+            SIMULATED,
             in_full("runtime"),
         ],
         ..PLAIN
@@ -113,7 +119,7 @@ pub const WAYS: &[Way] = &[
         needs: Some(("src/sys/unix/mod.rs", "mio_unsupported_force_poll_poll")),
         // Mio's own name for it, so that instructions are counted against its adapter.
         rustflags: "--cfg mio_unsupported_force_poll_poll",
-        left_out: &[HOUSE, in_full("runtime")],
+        left_out: &[HOUSE, SIMULATED, in_full("runtime")],
         ..PLAIN
     },
     Way {
@@ -134,6 +140,7 @@ pub const WAYS: &[Way] = &[
         name: "aarch64 (qemu)",
         folder: "aarch64",
         machine: Some(machine::aarch64),
+        optimized: true,
         left_out: &[
             HOUSE,
             never("instructions", "they are counted on one machine, x86-64"),
@@ -147,6 +154,11 @@ pub const WAYS: &[Way] = &[
         rustflags: "-Zsanitizer=thread",
         // It must know what std's own threads wait for.
         args: &["-Zbuild-std"],
+        left_out: &[
+            HOUSE,
+            NOT_COUNTED,
+            never("wasi_wait", "it has one thread, so nothing can race"),
+        ],
         ..SANITIZED
     },
     Way {
@@ -163,9 +175,12 @@ pub const WAYS: &[Way] = &[
         folder: "windows",
         needs: Some(("src/sys/mod.rs", "windows/mod.rs")),
         machine: Some(wine::windows),
+        // Without the loops whose instructions are counted, which are written for Unix.
+        args: &["--no-default-features"],
         left_out: &[
             HOUSE,
             SIGNALS,
+            SIMULATED,
             never("instructions", "they are counted on one machine, on Linux"),
             never("unix", "it tests what Unix alone has"),
             never("upgrade", "what it compares is Unix's alone"),
