@@ -1,11 +1,31 @@
-//! Writes the compile-time form of the API list for `tests/api.rs`, and its planted defects for
-//! the doc tests of this package. The list is mio's; both packages here build from this file.
+//! Writes the compile-time form of the target's API list for `tests/api.rs`, and its planted
+//! defects for the doc tests of this package. The lists are mio's; what checks the API builds from
+//! this file.
 
 #[path = "api/assertions.rs"]
 mod assertions;
 
 use std::path::PathBuf;
 use std::{env, fs};
+
+/// The lists, and the systems that each is for: those where mio has just these items.
+const LISTS: &[(&str, &str, &[&str])] = &[
+    (
+        "linux.txt",
+        include_str!("api/linux.txt"),
+        &["linux", "android"],
+    ),
+    (
+        "macos.txt",
+        include_str!("api/macos.txt"),
+        &["macos", "ios", "tvos", "visionos", "watchos", "dragonfly"],
+    ),
+    ("freebsd.txt", include_str!("api/freebsd.txt"), &["freebsd"]),
+    ("windows.txt", include_str!("api/windows.txt"), &["windows"]),
+];
+
+/// Lines to add to the list: whoever sets it wants to see that they are found.
+const ADDED: &str = "MIO_WASI_API_ADDED";
 
 /// Wrong lines, each as it would stand in the list after the line that opens its impl. None of
 /// them may compile, or the assertions would let a defect of that kind through.
@@ -60,38 +80,53 @@ const PLANTED: &[(&str, &str)] = &[
 ];
 
 fn main() {
+    println!("cargo::rerun-if-env-changed={ADDED}");
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));
-    let list = listed();
-    let code = assertions::generate(&list).unwrap_or_else(|fault| panic!("api/linux.txt: {fault}"));
-    fs::write(out.join("list.txt"), list).expect("OUT_DIR is writable");
+    let list = list() + &env::var(ADDED).unwrap_or_default();
+    let code = generate("the list", &list);
     fs::write(out.join("api.rs"), code).expect("OUT_DIR is writable");
-    fs::write(out.join("planted.md"), planted()).expect("OUT_DIR is writable");
+    fs::write(out.join("api.txt"), &list).expect("OUT_DIR is writable");
+    fs::write(out.join("planted.md"), planted(&list)).expect("OUT_DIR is writable");
+}
+
+/// The list of the target. All of them are read: one that cannot be should not wait for its target.
+fn list() -> String {
+    let system = env::var("CARGO_CFG_TARGET_OS").expect("cargo tells the target");
+    for (name, list, _) in LISTS {
+        generate(name, list);
+    }
+    let found = LISTS.iter().find(|(.., of)| of.contains(&&*system));
+    let (_, list, _) = found.unwrap_or_else(|| panic!("there is no API list for {system}"));
+    shown(list)
+}
+
+fn generate(name: &str, lines: &str) -> String {
+    assertions::generate(lines).unwrap_or_else(|fault| panic!("{name}: {fault}"))
 }
 
 /// The list, less what poll(2) has not: where the kernel keeps no queue, it has no descriptor.
-fn listed() -> String {
-    let list = include_str!("api/linux.txt");
+fn shown(list: &str) -> String {
     if env::var_os("CARGO_CFG_MIO_UNSUPPORTED_FORCE_POLL_POLL").is_none() {
         return list.into();
     }
-    let shown = |line: &&str| {
+    let queue = |line: &&str| {
         let poller = line.contains("mio::Poll") || line.contains("mio::Registry");
         poller
             && ["Fd for ", "::as_fd(", "::as_raw_fd("]
                 .iter()
                 .any(|part| line.contains(part))
     };
-    let lines = list.lines().filter(|line| !shown(line));
+    let lines = list.lines().filter(|line| !queue(line));
     lines.flat_map(|line| [line, "\n"]).collect()
 }
 
 /// One `compile_fail` block per planted defect, and the list's own lines once as the control.
-fn planted() -> String {
+fn planted(list: &str) -> String {
     let mut text = String::new();
     for (name, lines) in PLANTED {
-        let code = assertions::generate(lines).unwrap_or_else(|fault| panic!("{name}: {fault}"));
+        let code = generate(name, lines);
         text += &format!("The checker finds {name}:\n```compile_fail\n{code}\n```\n");
     }
-    let control = assertions::generate(&listed()).expect("checked above");
+    let control = generate("the list", list);
     text + &format!("It finds nothing in the list itself:\n```\n{control}\n```\n")
 }

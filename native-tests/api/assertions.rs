@@ -16,17 +16,24 @@ const PUBLIC_PATHS: &[(&str, &str)] = &[
     ("core::iter::traits::iterator::", "core::iter::"),
     ("core::ops::function::", "core::ops::"),
     ("core::ops::bit::", "core::ops::"),
+    ("core::ops::drop::", "core::ops::"),
     ("alloc::boxed::", "std::boxed::"),
     ("std::io::error::", "std::io::"),
     ("std::net::tcp::", "std::net::"),
     ("std::net::udp::", "std::net::"),
     ("std::os::fd::owned::", "std::os::fd::"),
     ("std::os::fd::raw::", "std::os::fd::"),
+    ("std::ffi::os_str::", "std::ffi::"),
+    ("std::os::windows::io::raw::", "std::os::windows::io::"),
+    ("std::os::windows::io::socket::", "std::os::windows::io::"),
     ("std::os::unix::net::addr::", "std::os::unix::net::"),
     ("std::os::unix::net::datagram::", "std::os::unix::net::"),
     ("std::os::unix::net::listener::", "std::os::unix::net::"),
     ("std::os::unix::net::stream::", "std::os::unix::net::"),
 ];
+
+/// Its impl may be written or come of what the type holds, and its method cannot be named.
+const DROP: &str = "core::ops::Drop";
 
 /// The impl or trait that the lines after it belong to.
 #[derive(Default)]
@@ -168,11 +175,16 @@ fn implementation(block: &Block, name: &str) -> String {
     } = block;
     match interface {
         None => format!("fn {name}{generics}(_: &{subject}){bounds} {{}}"),
+        Some(interface) if interface == DROP => does_something_when_dropped(subject),
         Some(interface) => format!(
             "fn {name}{generics}(){bounds} {{\n    fn holds<X: {interface}>() {{}}\n    \
              holds::<{subject}>()\n}}"
         ),
     }
+}
+
+fn does_something_when_dropped(subject: &str) -> String {
+    format!("const _: () = assert!(std::mem::needs_drop::<{subject}>());")
 }
 
 /// `Subject::Name = Type`, of the trait that the block implements.
@@ -216,6 +228,9 @@ fn function(item: &str, qualifier: &str, name: &str, block: &Block) -> Option<St
         None => (path.to_owned(), "", &Block::default()),
     };
     let subject = &block.subject;
+    if block.interface.as_deref() == Some(DROP) {
+        return Some(does_something_when_dropped(subject));
+    }
     let pointer = typed(&format!("fn({arguments}){result}"), block);
     let unsafety = if qualifier == "unsafe " {
         qualifier

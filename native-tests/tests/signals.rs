@@ -1,11 +1,13 @@
 //! Signals during a poll: one that the program handles, and being stopped and continued. Both
 //! end a blocked poll with `Interrupted` and no events, as in mio, and the poll works on.
 
+#[path = "common/again.rs"]
+mod again;
 #[path = "common/asleep.rs"]
 mod asleep;
 
 use std::io::ErrorKind;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -92,7 +94,7 @@ fn a_stopped_and_continued_process_polls_on() {
         return assert_works(&mut poll);
     }
     // With one test thread the test runs in the process's first thread, whose state is shown.
-    let mut child = Command::new(env::current_exe().expect("this test"))
+    let mut child = again::this_test()
         .args([
             "--exact",
             "a_stopped_and_continued_process_polls_on",

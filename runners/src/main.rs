@@ -23,6 +23,7 @@ mod run;
 mod suite;
 #[cfg(target_os = "linux")]
 mod trace;
+mod typecheck;
 mod version;
 
 use std::ffi::OsString;
@@ -82,6 +83,8 @@ enum Job {
     Compare(compare::Options),
     /// Check every combination of the library's features, natively and for wasm32-wasip1.
     Features,
+    /// Check the library's types and its API for systems that are not at hand.
+    Typecheck(typecheck::Options),
 }
 
 fn main() -> ExitCode {
@@ -106,5 +109,6 @@ fn dispatch(cli: &Cli) -> Result<ExitCode> {
         #[cfg(target_os = "linux")]
         Job::Compare(options) => compare::main(&cli.host, options),
         Job::Features => features::main(),
+        Job::Typecheck(options) => typecheck::main(options),
     }
 }

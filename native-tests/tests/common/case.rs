@@ -4,8 +4,10 @@
 //! The process is this test binary once more, with the case's name in its environment. The crate
 //! that includes this file calls the suite `suite`.
 
+mod again;
+
 use std::io::Write;
-use std::process::{Command, exit};
+use std::process::exit;
 use std::time::Duration;
 use std::{env, io, thread};
 
@@ -32,7 +34,7 @@ pub fn run(name: &str) -> Verdict {
         run_here(name);
         return Verdict::Passed;
     }
-    let output = Command::new(env::current_exe().expect("this test"))
+    let output = again::this_test()
         .args(["--exact", name, "--nocapture", "--test-threads=1"])
         .env(CASE, name)
         .output()

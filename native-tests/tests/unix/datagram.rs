@@ -2,13 +2,12 @@
 
 use std::io::ErrorKind;
 use std::net::Shutdown;
-use std::os::linux::net::SocketAddrExt;
 
 use mio::Token;
 use mio::net::UnixDatagram;
 
 use crate::common::{Watch, assert_would_block};
-use crate::{BOTH, SocketPath, abstract_address};
+use crate::{BOTH, SocketPath};
 
 #[test]
 fn a_pair_keeps_the_bounds_of_messages() {
@@ -93,15 +92,6 @@ fn an_unbound_socket_connects() {
     assert_eq!(near.send(b"x").expect("room"), 1);
     watch.readable(Token(1));
     assert_eq!(far.recv(&mut [0; 8]).expect("a message"), 1);
-}
-
-#[test]
-fn an_abstract_address_binds() {
-    let address = abstract_address("datagram");
-    let socket = UnixDatagram::bind_addr(&address).expect("bound");
-    let local = socket.local_addr().expect("an address");
-    assert_eq!(local.as_abstract_name(), address.as_abstract_name());
-    assert!(UnixDatagram::bind_addr(&address).is_err_and(|e| e.kind() == ErrorKind::AddrInUse));
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! What mio has on Unix alone: Unix sockets, pipes, foreign descriptors, and the ways in and out
 //! of this library for a descriptor.
 
+#[cfg(target_os = "linux")]
+mod abstract_names;
 #[path = "../common/mod.rs"]
 mod common;
 mod datagram;
@@ -49,11 +51,4 @@ impl Drop for SocketPath {
         // A test that never bound it has nothing to remove.
         let _ = fs::remove_file(&self.0);
     }
-}
-
-/// An address in the kernel's own namespace, of this process and test.
-fn abstract_address(name: &str) -> std::os::unix::net::SocketAddr {
-    use std::os::linux::net::SocketAddrExt;
-    let name = format!("mio-test-{}-{name}", process::id());
-    std::os::unix::net::SocketAddr::from_abstract_name(name).expect("a short name")
 }

@@ -2,13 +2,12 @@
 
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::Shutdown;
-use std::os::linux::net::SocketAddrExt;
 
 use mio::net::{UnixListener, UnixStream};
 use mio::{Interest, Token};
 
 use crate::common::{Watch, assert_would_block};
-use crate::{BOTH, KQUEUE, SocketPath, abstract_address};
+use crate::{BOTH, KQUEUE, SocketPath};
 
 /// A registered listener at `path` and a client that connects to it, accepted.
 fn accepted(watch: &mut Watch, path: &SocketPath) -> (UnixStream, UnixStream) {
@@ -80,31 +79,6 @@ fn a_listener_says_its_address_and_no_error() {
         Some(path.0.as_path())
     );
     assert!(listener.take_error().expect("an answer").is_none());
-}
-
-#[test]
-fn an_abstract_address_connects() {
-    let mut watch = Watch::new();
-    let address = abstract_address("stream");
-    let mut listener = UnixListener::bind_addr(&address).expect("bound");
-    let local = listener.local_addr().expect("an address");
-    assert_eq!(local.as_abstract_name(), address.as_abstract_name());
-    assert!(local.as_pathname().is_none());
-    watch
-        .registry()
-        .register(&mut listener, Token(0), Interest::READABLE)
-        .expect("registered");
-    let mut client = UnixStream::connect_addr(&address).expect("connecting");
-    watch.readable(Token(0));
-    let (mut server, _) = listener.accept().expect("a connection");
-    let peer = client.peer_addr().expect("an address");
-    assert_eq!(peer.as_abstract_name(), address.as_abstract_name());
-    client.write_all(b"x").expect("room");
-    watch
-        .registry()
-        .register(&mut server, Token(1), Interest::READABLE)
-        .expect("registered");
-    watch.readable(Token(1));
 }
 
 #[test]

@@ -130,6 +130,16 @@ pub fn mirror(index_targets: &str) -> Option<String> {
         .map(String::from)
 }
 
+/// The name of the release in `/etc/os-release`.
+#[cfg(target_os = "linux")]
+pub fn codename(os_release: &str) -> Option<String> {
+    let value = |line: &str| {
+        let value = line.strip_prefix("VERSION_CODENAME=")?;
+        Some(value.trim().trim_matches('"').to_string())
+    };
+    os_release.lines().find_map(value)
+}
+
 /// The versions in the answer of `apt-cache madison`.
 pub fn versions(madison: &str) -> Vec<String> {
     let second = |line: &str| {
@@ -206,6 +216,15 @@ mod tests {
                        rust-src | 1.94.1-1 | http://m x\n";
         assert_eq!(versions(madison), ["1.95.0+dfsg1-1", "1.94.1-1"]);
         assert!(versions("").is_empty());
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_release_is_known_by_its_name() {
+        let text = "NAME=\"Debian\"\nVERSION_CODENAME=bookworm\nID=debian\n";
+        assert_eq!(codename(text).as_deref(), Some("bookworm"));
+        assert_eq!(codename("VERSION_CODENAME=\"x\"").as_deref(), Some("x"));
+        assert_eq!(codename("ID=gentoo\n"), None);
     }
 
     #[test]

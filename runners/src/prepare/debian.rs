@@ -122,6 +122,14 @@ impl Debian {
     }
 }
 
+/// The suite that this machine runs: programs of it run on the machine's own C library.
+#[cfg(target_os = "linux")]
+pub fn release() -> Result<String> {
+    let text = fs::read_to_string("/etc/os-release").unwrap_or_default();
+    let name = apt::codename(&text);
+    name.context("/etc/os-release does not tell which release of Debian this is")
+}
+
 impl Suite {
     fn has_lists(&self) -> bool {
         let lists = fs::read_dir(self.state.join("lists"))

@@ -4,21 +4,31 @@
 //! unpacked under `target/prepared`. Nothing is installed outside this project's folder but by
 //! rustup. `MIO_WASI_PREPARE=debian` leaves rustup out. One process prepares at a time, and a
 //! folder counts only when its last step has left a mark in it.
+//!
+//! What only the suite needs is there too, fetched by the row that asks for it: the programs of
+//! others, and the machines and systems that its tests can be built for and run on.
 
 mod apt;
+pub mod checked;
 mod compiler;
 #[cfg(target_os = "linux")]
 pub mod crun;
 mod debian;
+#[cfg(target_os = "linux")]
+pub mod machine;
 mod mark;
 #[cfg(target_os = "linux")]
 mod packages;
+pub mod python;
 mod rustc;
+mod source;
 mod standard;
 mod toolchain;
 #[cfg(target_os = "linux")]
 pub mod tools;
 mod wasmedge;
+#[cfg(target_os = "linux")]
+pub mod wine;
 
 use std::process::ExitCode;
 

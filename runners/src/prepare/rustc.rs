@@ -51,6 +51,18 @@ impl Rustc {
         asked.is_ok_and(|folder| has_std(Path::new(folder.trim_end())))
     }
 
+    /// Whether the target is one of guests: it takes a linker and a C library of its own.
+    pub fn is_for_guests(&self) -> bool {
+        self.target.starts_with("wasm32-")
+    }
+
+    /// Whether std's source is installed where cargo looks for it.
+    #[cfg(target_os = "linux")]
+    pub fn has_source(&self) -> bool {
+        let source = self.sysroot.join("lib/rustlib/src/rust/library");
+        source.join("std").is_dir()
+    }
+
     /// rustup's toolchains bring the linker for WebAssembly, distributions' leave it out.
     pub fn has_linker(&self) -> bool {
         let bin = self

@@ -1,4 +1,4 @@
-//! std for a guest's target built by the user's own rustc, from Debian's source package of the same
+//! std for a further target built by the user's own rustc, from Debian's source package of the same
 //! version. Programs are then ordinary stable Rust: only std itself is built with unstable flags.
 
 use std::fs;
@@ -10,15 +10,14 @@ use anyhow::{Context, Result, bail};
 use super::debian::{Debian, link, script};
 use super::mark::{self, Folder, Lock};
 use super::rustc::Rustc;
+use super::source;
 use super::toolchain::Toolchain;
-use crate::explain::explain;
+#[cfg(target_os = "linux")]
+use super::{machine, wine};
 use crate::process;
 use crate::progress::Step;
 use crate::project::{self, TARGET};
-use crate::version::is_release;
 
-/// Where a release's source may be, the smallest lists first.
-const SUITES: [&str; 4] = ["trixie-backports", "sid", "experimental", "trixie"];
 /// An older wasi-libc lacks symbols that std's debug builds import: they come out as `env.*`.
 const LIBC_SUITE: &str = "sid";
 /// What rustup keeps beside std: the start files and the C library.
@@ -34,7 +33,7 @@ fn folder(rustc: &Rustc) -> Folder {
     Folder::new(&name, &depends)
 }
 
-fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
+pub fn toolchain(rustc: &Rustc, folder: &Path) -> Toolchain {
     Toolchain {
         target: rustc.target,
         name: format!(
@@ -55,7 +54,7 @@ pub fn find(rustc: &Rustc) -> Option<Toolchain> {
 }
 
 pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
-    if !rustc.has_linker() {
+    if rustc.is_for_guests() && !rustc.has_linker() {
         bail!(
             "rustc {} has no linker for WebAssembly (rust-lld)",
             rustc.release
@@ -63,75 +62,45 @@ pub fn make(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
     }
     let folder = folder(rustc);
     folder.fill(lock, |path| {
-        let source = fetch_source(debian, rustc, path)?;
-        let libraries = libraries(rustc, path).join("self-contained");
-        install_libc(debian, rustc.target, path, &libraries)?;
-        build(rustc, path, &source)
+        let source = source::provide(debian, rustc, lock)?;
+        if rustc.is_for_guests() {
+            let libraries = libraries(rustc, path).join("self-contained");
+            install_libc(debian, rustc.target, path, &libraries)?;
+        }
+        build(rustc, path, &source, "")
     })?;
-    forget_guests(rustc.target)?;
+    forget_programs(rustc.target)?;
     Ok(toolchain(rustc, &folder.path))
 }
 
 /// Cargo takes what was built over an earlier std of this release for current, and rustc then
 /// refuses it (E0463).
-fn forget_guests(target: &str) -> Result<()> {
-    for place in ["", "compare", "features"] {
-        let guests = project::root().join("target").join(place).join(target);
-        if guests.exists() {
-            let removed = fs::remove_dir_all(&guests);
-            removed.with_context(|| format!("cannot remove {}", guests.display()))?;
+pub fn forget_programs(target: &str) -> Result<()> {
+    let root = project::root().join("target");
+    let mut places = vec![root.clone()];
+    places.extend(["compare", "features", "typecheck"].map(|place| root.join(place)));
+    let ways = fs::read_dir(root.join("ways")).into_iter().flatten();
+    places.extend(ways.flatten().map(|entry| entry.path()));
+    for programs in places.iter().map(|place| place.join(target)) {
+        if programs.exists() {
+            let removed = fs::remove_dir_all(&programs);
+            removed.with_context(|| format!("cannot remove {}", programs.display()))?;
         }
     }
     Ok(())
 }
 
-/// Unpacks the source of exactly this release; its folder is the answer.
-fn fetch_source(debian: &Debian, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
-    let step = Step::start(format!(
-        "fetching the source of Rust {} from Debian",
-        rustc.release
-    ));
-    let mut reasons = Vec::new();
-    for name in SUITES {
-        step.detail(name);
-        match fetch_source_from(debian, name, rustc, path) {
-            Ok(source) => {
-                step.done(name);
-                return Ok(source);
-            }
-            Err(error) => reasons.push(explain(&error)),
-        }
+/// A sysroot of the toolchain's own files with std's source beside them, for a build that makes
+/// std anew for itself. It takes no more than some links.
+#[cfg(target_os = "linux")]
+pub fn with_source(debian: &Debian, rustc: &Rustc, lock: &Lock) -> Result<Toolchain> {
+    let depends = format!("{}{}", rustc.verbose, rustc.sysroot.display());
+    let folder = Folder::new(&format!("std-{}-source", rustc.release), &depends);
+    let source = source::provide(debian, rustc, lock)?;
+    if !folder.is_ready() {
+        folder.fill(lock, |path| sysroot(rustc, path, &source))?;
     }
-    step.give_up();
-    reasons.dedup();
-    bail!("{}", reasons.join("\n"))
-}
-
-fn fetch_source_from(debian: &Debian, suite: &str, rustc: &Rustc, path: &Path) -> Result<PathBuf> {
-    let lists = debian.suite(suite)?;
-    let versions = lists.versions("rust-src")?;
-    let version = versions
-        .iter()
-        .find(|version| is_release(version, &rustc.release));
-    let Some(version) = version else {
-        let has = if versions.is_empty() {
-            "none".into()
-        } else {
-            versions.join(", ")
-        };
-        bail!(
-            "Debian {suite} has no rust-src {} (it has {has})",
-            rustc.release
-        );
-    };
-    let tree = path.join("source");
-    lists.unpack(&[&format!("rust-src={version}")], &tree)?;
-    let sources = fs::read_dir(tree.join("root/usr/src")).context("rust-src holds no source")?;
-    let source = sources.flatten().map(|entry| entry.path());
-    let source = source
-        .into_iter()
-        .find(|path| path.join("library/std").is_dir());
-    source.context("rust-src holds no std")
+    Ok(toolchain(rustc, &folder.path))
 }
 
 /// Where the target's libraries are in the new sysroot.
@@ -162,8 +131,9 @@ pub fn install_libc(debian: &Debian, target: &str, by: &Path, into: &Path) -> Re
     Ok(())
 }
 
-/// Makes `path` a sysroot: the toolchain's own files by a link, the target's std built here.
-fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
+/// Makes `path` a sysroot: the toolchain's own files and std's source by links, and the programs
+/// that look there.
+fn sysroot(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     let rustlib = path.join("lib/rustlib");
     mark::create(&rustlib.join("src"))?;
     link(
@@ -180,25 +150,28 @@ fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
         ];
         script(&path.join(program), &words)?;
     }
+    Ok(())
+}
+
+/// Adds the target's std, built here with these flags of rustc's, to a sysroot at `path`.
+pub fn build(rustc: &Rustc, path: &Path, source: &Path, flags: &str) -> Result<()> {
+    sysroot(rustc, path, source)?;
     let step = Step::start(format!(
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
-    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path));
+    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path, source));
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
     }
     built?;
-    fs::rename(path.join("source/packages.txt"), path.join("rust-src.txt"))?;
-    fs::remove_file(rustlib.join("src/rust"))?;
-    for used_up in ["source", "build"] {
-        fs::remove_dir_all(path.join(used_up))?;
-    }
+    fs::remove_file(path.join("lib/rustlib/src/rust"))?;
+    fs::remove_dir_all(path.join("build"))?;
     Ok(())
 }
 
-fn cargo_build(rustc: &Rustc, path: &Path) -> Result<()> {
+fn cargo_build(rustc: &Rustc, path: &Path, flags: &str) -> Result<()> {
     let build = path.join("build");
     mark::create(&build.join("src"))?;
     fs::write(build.join("src/lib.rs"), "#![no_std]\n")?;
@@ -218,7 +191,12 @@ fn cargo_build(rustc: &Rustc, path: &Path) -> Result<()> {
         .env("RUSTC", path.join("rustc"))
         .env("RUSTC_BOOTSTRAP", "1");
     cargo.env("CARGO_TARGET_DIR", build.join("target"));
+    #[cfg(target_os = "linux")]
+    if rustc.target == wine::TARGET {
+        cargo.env("PATH", machine::before_path(&wine::tools()?));
+    }
     without_build_settings(&mut cargo);
+    cargo.env("RUSTFLAGS", flags);
     process::quiet(&mut cargo)?;
     Ok(())
 }
@@ -238,7 +216,7 @@ fn without_build_settings(cargo: &mut Command) {
 }
 
 /// Moves the built libraries to where rustc looks for them.
-fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
+fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     let libraries = libraries(rustc, path);
     mark::create(&libraries)?;
     let built = path.join("build/target").join(rustc.target);
@@ -253,6 +231,10 @@ fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
         if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
             fs::copy(&file, libraries.join(&name))?;
         }
+    }
+    #[cfg(target_os = "linux")]
+    if rustc.target == wine::TARGET {
+        wine::start_objects(&path.join("rustc"), source, &libraries)?;
     }
     Ok(())
 }

@@ -1,4 +1,5 @@
-//! The toolchain that builds guests: the user's own if it can, else one that is made to.
+//! The toolchain that builds for a further target, as a guest's: the user's own if it can, else one
+//! that is made to.
 
 use std::env;
 use std::fmt;
@@ -15,7 +16,11 @@ use crate::process;
 use crate::progress::Step;
 use crate::project::{COMPONENTS, TARGET};
 
-/// How cargo is made to build for a guest's target.
+/// The machine whose sanitizers are tried.
+#[cfg(target_os = "linux")]
+const HOST: &str = "x86_64-unknown-linux-gnu";
+
+/// How cargo is made to build for a further target.
 #[derive(Debug, Clone, Default)]
 pub struct Toolchain {
     pub name: String,
@@ -33,12 +38,14 @@ impl Toolchain {
     /// Makes `cargo` use it, for its target by default.
     pub fn apply(&self, cargo: &mut Command) {
         cargo.env("CARGO_BUILD_TARGET", self.target);
+        let linker = self.target.to_uppercase().replace('-', "_");
+        let linker = format!("CARGO_TARGET_{linker}_LINKER");
         let variables = [
             ("RUSTC", &self.rustc),
             ("RUSTDOC", &self.rustdoc),
             // Clippy's driver takes the place of rustc and asks for the sysroot by this.
             ("SYSROOT", &self.sysroot),
-            ("CARGO_TARGET_WASM32_WASIP1_LINKER", &self.linker),
+            (&linker, &self.linker),
         ];
         for (name, value) in variables {
             if let Some(value) = value {
@@ -63,7 +70,7 @@ fn debian_only() -> Result<bool> {
     }
 }
 
-/// For `target`, of the two that guests have.
+/// For `target`: one of the two that guests have, or another machine's.
 pub fn find_or_make(target: &'static str) -> Result<Toolchain> {
     let debian_only = debian_only()?;
     let rustc = Rustc::ask(target)?;
@@ -97,6 +104,21 @@ pub fn find_or_make(target: &'static str) -> Result<Toolchain> {
         Err(error) => tried.push(("Debian's packages".into(), error)),
     }
     Err(missing(&rustc, tried))
+}
+
+/// One that can build std anew, for the machine itself.
+#[cfg(target_os = "linux")]
+pub fn with_source() -> Result<Toolchain> {
+    let rustc = Rustc::ask(HOST)?;
+    if rustc.has_source() {
+        return Ok(Toolchain {
+            name: format!("rustc {} as installed", rustc.release),
+            target: HOST,
+            ..Toolchain::default()
+        });
+    }
+    let lock = Lock::take()?;
+    standard::with_source(&Debian::find()?, &rustc, &lock)
 }
 
 /// What is there already, without the network.
@@ -135,7 +157,7 @@ fn rustup(rustc: &Rustc) -> Result<Toolchain> {
     Ok(found)
 }
 
-fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
+pub fn missing(rustc: &Rustc, tried: Vec<(String, anyhow::Error)>) -> anyhow::Error {
     let target = rustc.target;
     Missing {
         thing: format!(

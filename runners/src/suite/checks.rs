@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use super::Setting;
+use super::only::Only;
 use super::report::{Outcome, Row};
 use crate::explain::explain;
 
@@ -35,12 +36,21 @@ const GROUPS: &[(&str, &[Check])] = &[
     ("containers", super::containers::CHECKS),
 ];
 
-/// Runs every group, and the tests that have rows of their own.
-pub fn run(setting: &Setting) -> Vec<Row> {
+/// The names of all groups, and of the tests that have rows of their own.
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    let groups = GROUPS.iter().map(|(name, _)| *name);
+    groups.chain(super::guest_tests::rows())
+}
+
+/// Runs every group that is wanted, and the tests that have rows of their own.
+pub fn run(setting: &Setting, only: &Only) -> Vec<Row> {
     let groups = GROUPS
         .iter()
+        .filter(|(name, _)| only.takes(name))
         .map(|(name, checks)| run_group(setting, name, checks));
-    groups.chain(super::guest_tests::run(setting)).collect()
+    groups
+        .chain(super::guest_tests::run(setting, only))
+        .collect()
 }
 
 fn run_group(setting: &Setting, name: &str, checks: &[Check]) -> Row {

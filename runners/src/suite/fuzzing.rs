@@ -15,7 +15,7 @@ use crate::explain::explain;
 use crate::progress::Step;
 use crate::{process, project};
 
-const NAME: &str = "fuzzing";
+pub const NAME: &str = "fuzzing";
 const SECONDS: u64 = 60;
 /// The longest input: longer ones find the same, and later.
 const LENGTH: usize = 600;

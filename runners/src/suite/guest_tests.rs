@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
+use super::only::Only;
 use super::report::{Outcome, Row};
 use super::{Setting, excerpt};
 use crate::explain::explain;
@@ -44,9 +45,15 @@ const ALL: [Tests; 2] = [
 /// A test takes some seconds at most.
 const LIMIT: Duration = Duration::from_secs(60);
 
-/// Runs the tests; one row for each of them and each host.
-pub fn run(setting: &Setting) -> Vec<Row> {
+/// What the rows are called, whatever the host.
+pub fn rows() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|tests| tests.title)
+}
+
+/// Runs the tests that are wanted; one row for each of them and each host.
+pub fn run(setting: &Setting, only: &Only) -> Vec<Row> {
     ALL.iter()
+        .filter(|tests| only.takes(tests.title))
         .flat_map(|tests| run_in_all(setting, tests))
         .collect()
 }

@@ -1,6 +1,7 @@
 //! `cargo suite`: every test there is. Natively by `cargo test`; in each WasmEdge that can be had
 //! by the guest `suite`, one process per case; and the groups of checks that look at guests from
 //! outside. A new group is one more file with a list of checks, named in `checks::GROUPS`.
+//! `ways` runs the native tests over other queues, for other machines and under sanitizers.
 
 #[cfg(target_os = "linux")]
 pub mod budget;
@@ -21,6 +22,7 @@ mod libtest;
 mod native;
 #[cfg(target_os = "linux")]
 mod old;
+mod only;
 #[cfg(target_os = "linux")]
 mod outside;
 #[cfg(target_os = "linux")]
@@ -29,11 +31,14 @@ mod programs;
 #[cfg(target_os = "linux")]
 pub mod real;
 mod report;
-mod sanitized;
 #[cfg(target_os = "linux")]
 mod traced;
+mod typechecked;
 #[cfg(target_os = "linux")]
 mod watched;
+#[cfg(target_os = "linux")]
+mod ways;
+mod workflow;
 
 use std::fs;
 use std::path::PathBuf;
@@ -46,15 +51,23 @@ use crate::host::Host;
 use crate::prepare::{self, Toolchain, Wanted};
 use crate::progress::Step;
 use crate::{guest, process, project};
+use only::Only;
 use report::{Outcome, Report, Row};
+
+/// What the rows of the cases in every host are called together.
+const CASES: &str = "cases";
 
 /// What the suite is to cover.
 #[derive(Debug, Args)]
 pub struct Options {
     /// Run the cases interpreted too, beside compiled ahead of time, and ten thousand connections
-    /// and wrk for five minutes each in each WasmEdge; fuzz, and test under AddressSanitizer.
+    /// and wrk for five minutes each in each WasmEdge; fuzz; run the native tests for i686 and
+    /// aarch64, for Windows in Wine, and under sanitizers; and check types for every system.
     #[arg(long)]
     full: bool,
+    /// Run one row of the table, also one that is for a run in full. An unknown ROW lists them.
+    #[arg(long, value_name = "ROW")]
+    only: Option<String>,
 }
 
 /// What guests are built with and run on; the checks get it as well.
@@ -67,6 +80,7 @@ pub struct Setting {
 }
 
 pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
+    let only = Only::named(options.only.as_deref(), &rows())?;
     let folder = project::suite_folder();
     // Logs are appended to, so the last run's must go.
     let _ = fs::remove_dir_all(&folder);
@@ -74,17 +88,36 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
 
     let mut report = Report::default();
     // First, so that nobody waits for tests to hear that something is missing.
-    let setting = prepare(name, options, &mut report);
-    let native = native::run(&folder, &mut report);
+    let guests = [CASES].into_iter().chain(checks::rows());
+    let guests = guests.into_iter().any(|row| only.takes(row));
+    let setting = guests.then(|| prepare(name, options, &mut report));
+    let mut native = native::run(&folder, &only, &mut report);
     #[cfg(target_os = "linux")]
-    peers::run(options.full, &mut report);
-    if options.full {
-        report.push(sanitized::run(&folder));
+    native.extend(ways::run(&folder, options.full, &only, &mut report));
+    #[cfg(target_os = "linux")]
+    if only.takes(peers::NAME) {
+        peers::run(options.full, &mut report);
+    }
+    if only.takes(typechecked::NAME) {
+        report.push(typechecked::run(options.full));
+    }
+    if only.takes(workflow::NAME) {
+        report.push(workflow::run());
+    }
+    if only.takes(fuzzing::NAME) && (options.full || only.is_one()) {
         report.push(fuzzing::run(&folder));
     }
     match setting {
-        Ok((setting, wanted)) => in_hosts(&setting, wanted, options, &native, &mut report),
-        Err(error) => report.push(Row::failed("guests", "prepare", &error)),
+        Some(Ok((setting, wanted))) => {
+            if only.takes(CASES) {
+                in_hosts(&setting, wanted, options, &native, &mut report);
+            }
+            for row in checks::run(&setting, &only) {
+                report.push(row);
+            }
+        }
+        Some(Err(error)) => report.push(Row::failed("guests", "prepare", &error)),
+        None => {}
     }
     report.finish();
     Ok(if report.total().failed == 0 {
@@ -92,6 +125,17 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     } else {
         ExitCode::FAILURE
     })
+}
+
+/// What `--only` may name.
+fn rows() -> Vec<String> {
+    let mut rows: Vec<String> = native::rows().collect();
+    #[cfg(target_os = "linux")]
+    rows.extend(ways::rows().chain([peers::NAME]).map(String::from));
+    rows.extend([typechecked::NAME, workflow::NAME].map(String::from));
+    let guests = [fuzzing::NAME, CASES].into_iter().chain(checks::rows());
+    rows.extend(guests.map(String::from));
+    rows
 }
 
 /// The toolchain, the hosts, and the names of those hosts that are not to be had.
@@ -158,9 +202,6 @@ fn in_hosts(
         &(names, embedded),
     ));
     report.push(component::run());
-    for row in checks::run(setting) {
-        report.push(row);
-    }
 }
 
 fn build(setting: &Setting) -> Result<PathBuf> {
@@ -252,4 +293,22 @@ fn compare(
 fn excerpt(log: &std::path::Path) -> String {
     let text = fs::read(log).unwrap_or_default();
     process::tail(&String::from_utf8_lossy(&text), 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_have_names_of_their_own() {
+        let mut rows = rows();
+        let count = rows.len();
+        rows.sort();
+        rows.dedup();
+        assert_eq!(rows.len(), count);
+        for known in [CASES, "native, native-tests", "containers", "i686"] {
+            let linux_only = ["containers", "i686"].contains(&known) && !cfg!(target_os = "linux");
+            assert!(linux_only || rows.iter().any(|row| row == known), "{known}");
+        }
+    }
 }

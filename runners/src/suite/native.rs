@@ -10,6 +10,7 @@ use anyhow::Result;
 
 use super::excerpt;
 use super::libtest::{self, Binary};
+use super::only::Only;
 use super::report::{Outcome, Report, Row};
 use crate::progress::Step;
 use crate::{embedded, process, project};
@@ -25,7 +26,7 @@ const PACKAGES: [&str; 5] = [
 const EMBEDDED: &str = "embedded";
 /// The packages that run the guests' cases natively, in a test of this name.
 const CONFORMANCE: [&str; 2] = ["native-tests", "upstream-parity"];
-const CONFORMANCE_TEST: &str = "conformance";
+pub const CONFORMANCE_TEST: &str = "conformance";
 /// Building included. Only a test that hangs takes longer.
 const LIMIT: Duration = Duration::from_secs(900);
 
@@ -36,10 +37,17 @@ pub struct Count {
     pub cases: Option<usize>,
 }
 
-pub fn run(folder: &Path, report: &mut Report) -> Vec<Count> {
+/// The names of all rows.
+pub fn rows() -> impl Iterator<Item = String> {
+    PACKAGES.iter().map(|package| format!("native, {package}"))
+}
+
+pub fn run(folder: &Path, only: &Only, report: &mut Report) -> Vec<Count> {
     let mut counts = Vec::new();
-    for package in PACKAGES {
-        let name = format!("native, {package}");
+    for (package, name) in PACKAGES.into_iter().zip(rows()) {
+        if !only.takes(&name) {
+            continue;
+        }
         let (row, binaries) = match test(package, folder) {
             Ok((status, log)) => {
                 let text = fs::read(&log).unwrap_or_default();
@@ -137,7 +145,8 @@ pub fn judge(
     }
 }
 
-fn conformance(binaries: &[Binary]) -> Option<usize> {
+/// How many of the suite's cases are among them, whatever became of each.
+pub fn conformance(binaries: &[Binary]) -> Option<usize> {
     let is_it = |binary: &&Binary| {
         let path = Path::new(&binary.name);
         path.file_stem()

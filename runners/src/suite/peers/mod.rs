@@ -19,6 +19,9 @@ use crate::{progress, project};
 use compare::Compared;
 use sources::Sides;
 
+/// What all rows together are called.
+pub const NAME: &str = "peers' tests";
+
 /// Tests that a package carries, as cargo is asked for them.
 #[derive(Debug)]
 pub struct Peer {
@@ -88,7 +91,7 @@ const PEERS: &[Peer] = &[
 pub fn run(full: bool, report: &mut Report) {
     let sides = match sources::prepare() {
         Ok(sides) => sides,
-        Err(error) => return report.push(Row::failed("peers' tests", "prepare", &error)),
+        Err(error) => return report.push(Row::failed(NAME, "prepare", &error)),
     };
     let mut text = String::new();
     for peer in PEERS.iter().filter(|peer| peer.full == full) {
