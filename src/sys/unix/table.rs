@@ -2,15 +2,13 @@
 //!
 //! What a source wants is *armed*, or was told and not found wanting since. An event disarms what
 //! it tells, and tells the latter as well, as a kernel's edge does. Errors and hang-ups come
-//! unasked, and stay: they disarm all, and are armed like the rest, so that until then the row is
-//! in the list even where nothing else is.
+//! unasked, and stay: they disarm all, and count as armed until then, which keeps a row in the list
+//! that has nothing else.
 //!
 //! Where no I/O call will say when to watch again, a pause does: what is *parked* is armed after
-//! it. So it is after a call that left something behind, or failed and would again; after events of
-//! which nothing comes; and for a source that tells of no calls. An event may come twice so, and
-//! none is lost.
-//!
-//! Pure: no call to the system but for the time, and no unsafe code.
+//! it. That is after a call that left something behind, or would fail again; after events of which
+//! nothing comes; and for a source that tells of no calls. An event may come twice so, and none is
+//! lost. Pure: no call to the system but for the time, and no unsafe code.
 
 use std::io;
 use std::os::fd::RawFd;
