@@ -181,7 +181,8 @@ impl Queue {
         }
         let rows = &mut state.rows[filter];
         if rows.len() <= fd as usize {
-            rows.resize(fd as usize + 1, None);
+            // In steps, so that what is counted does not depend on what others have open.
+            rows.resize((fd as usize + 1).next_multiple_of(1024), None);
         }
         rows[fd as usize] = Some(Row {
             made,
@@ -243,10 +244,15 @@ impl Queue {
 
     /// `timeout`: null "waits indefinitely", a zero one "will effect a poll".
     pub(super) fn wait(&self, room: &mut Room, timeout: Option<Duration>) -> Result<(), c_int> {
-        let end = timeout.map(|timeout| Instant::now() + timeout);
+        let mut end = None;
         loop {
             self.collect(room);
-            let left = end.map(|end| end.saturating_duration_since(Instant::now()));
+            // The time begins where there is nothing yet, so that the shortest wait is one.
+            let left = timeout.map(|timeout| {
+                let now = Instant::now();
+                end.get_or_insert(now + timeout)
+                    .saturating_duration_since(now)
+            });
             if room.filled > 0 || left == Some(Duration::ZERO) {
                 return Ok(());
             }

@@ -45,6 +45,29 @@ fn every_duration_is_a_timeout() {
     assert!(events.is_empty() && start.elapsed() >= wait);
 }
 
+/// How often this thread has waited for something.
+fn waits() -> i64 {
+    // SAFETY: the structure consists of integers, and the kernel writes one where it is told to.
+    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    let done = unsafe { libc::getrusage(libc::RUSAGE_THREAD, &mut usage) };
+    assert_eq!(done, 0);
+    usage.ru_nvcsw
+}
+
+/// Rounded down it would be none, and a program would spin through it.
+#[test]
+fn the_shortest_wait_is_a_wait() {
+    let (mut poll, mut events) = new();
+    let before = waits();
+    for _ in 0..200 {
+        poll.poll(&mut events, Some(Duration::from_nanos(1)))
+            .expect("a wait");
+    }
+    let waited = waits() - before;
+    assert!(waited >= 100, "only {waited} of 200 waited");
+}
+
 #[test]
 fn wakers_are_apart_and_a_dropped_one_is_silent() {
     let (mut poll, mut events) = new();
