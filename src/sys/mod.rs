@@ -74,7 +74,7 @@ pub(crate) trait Selector: Sized + Debug + Send + Sync + 'static {
 }
 
 /// A registered source's end of the subscription. Hosts with kernel edges need none of it.
-pub(crate) trait Row: Debug + Send + Sync {
+pub(crate) trait Row: Debug + Send + Sync + Sized {
     /// What a source has that is not registered.
     const NONE: Self;
 
@@ -92,11 +92,7 @@ pub(crate) trait Row: Debug + Send + Sync {
     }
 
     /// Lets go of the subscription without ending it: its source is a name that keeps nothing.
-    fn release(self)
-    where
-        Self: Sized,
-    {
-    }
+    fn release(self) {}
 }
 
 /// Nothing: a kernel with edges of its own has the row, and drops it when the descriptor closes.

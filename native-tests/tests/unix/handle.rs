@@ -225,6 +225,18 @@ fn a_poll_nests_in_another() {
     );
 }
 
+#[cfg(mio_unsupported_force_poll_poll)]
+#[test]
+fn a_registry_shows_its_pollers_descriptor() {
+    println!("skipped: poll(2) keeps no queue that has a descriptor");
+}
+
+#[cfg(mio_unsupported_force_poll_poll)]
+#[test]
+fn a_poll_nests_in_another() {
+    println!("skipped: poll(2) keeps no queue that has a descriptor");
+}
+
 #[test]
 fn a_foreign_descriptor_is_a_source() {
     let mut watch = Watch::new();

@@ -7,15 +7,8 @@ use libc::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT, POLLPRI, c_short};
 use crate::Interest;
 use crate::ready::Ready;
 
-/// The peer will send no more. Other systems say so by a hang-up, once both sides are closed.
-pub(super) const RDHUP: c_short = {
-    let known = cfg!(any(
-        target_os = "android",
-        target_os = "illumos",
-        target_os = "linux"
-    ));
-    if known { 0x2000 } else { 0 }
-};
+/// The peer will send no more. Linux alone has it for both.
+pub(super) const RDHUP: c_short = 0x2000;
 
 #[inline]
 pub(super) fn says(events: i32, ready: Ready) -> bool {

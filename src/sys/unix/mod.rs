@@ -48,9 +48,13 @@ pub(crate) mod pipe;
 #[cfg_attr(
     any(
         mio_unsupported_force_poll_poll,
+        target_os = "aix",
+        target_os = "cygwin",
+        target_os = "fuchsia",
         target_os = "haiku",
         target_os = "hurd",
-        target_os = "solaris"
+        target_os = "nto",
+        target_os = "solaris",
     ),
     path = "poll.rs"
 )]

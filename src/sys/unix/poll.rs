@@ -1,18 +1,16 @@
 //! poll(2): the table is ours, and so are the edges.
 //!
 //! The kernel has no queue here. Each call takes the list of all that is waited for, answers what
-//! is ready *now*, as long as it is, and forgets. Mio's model is the opposite. Between the two:
+//! is ready *now*, as long as it is, and forgets. Mio's model is the opposite. Between the two are:
 //!
 //! - the [`table`], which makes edges: an event disarms what it tells, and the outcome of the next
-//!   I/O call arms it again (`io_source.rs` has the rule);
-//! - a notifier, by which other threads reach a poll that sleeps. While the kernel has the list, the
-//!   lock of the table is free; a change then writes a byte that ends the call, and the kernel is
-//!   asked anew for what is left of the time.
+//!   I/O call arms it again (`io_source.rs` has the rule), or a pause;
+//! - a notifier, by which other threads reach a poll that sleeps. While the kernel has the list,
+//!   the table is free; a change then writes a byte that ends the call, and the kernel is asked
+//!   anew for what is left of the time.
 //!
-//! A `SourceFd` tells of no I/O calls. It is watched again by a `reregister`, or after a pause.
-//! A descriptor that is found closed is an error of its source, once, and leaves the table.
-//!
-//! There is no descriptor that another poller could watch, so none is shown.
+//! A descriptor that is found closed is an error of its source, once, and leaves the table. There
+//! is no descriptor that another poller could watch, so none is shown.
 #![allow(unsafe_code)]
 
 mod bits;
@@ -25,10 +23,10 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use libc::c_short;
+use libc::{POLLIN, c_short};
 
 use self::bits::{milliseconds, says};
-use self::table::{Slot, Table};
+use self::table::{Slot, Table, row};
 use super::cvt;
 use crate::error::no_capacity;
 use crate::event::Event as PublicEvent;
@@ -50,7 +48,8 @@ impl sys::Selector for Selector {
 
     fn new() -> io::Result<Selector> {
         let notifier = Arc::new(super::pipe()?.map(File::from));
-        let table = Table::new(notifier[0].as_raw_fd());
+        let mut table = Table::default();
+        table.list.push(row(notifier[0].as_raw_fd(), POLLIN));
         let table = Arc::new(Mutex::new(table));
         Ok(Selector { table, notifier })
     }
@@ -104,7 +103,7 @@ impl sys::Selector for Selector {
             match answer {
                 // Some kernels are short of memory so, and want to be asked again.
                 Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                answer => table.tell(answer? as usize, events),
+                answer => answer.map(|_| table.tell(events))?,
             }
             if !events.is_empty() || left == Some(Duration::ZERO) {
                 return Ok(());

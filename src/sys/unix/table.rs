@@ -2,15 +2,13 @@
 //!
 //! What a source wants is *armed*, or was told and not found wanting since. An event disarms what
 //! it tells, and tells the latter as well, as a kernel's edge does. Errors and hang-ups come
-//! unasked, and stay: they disarm all, and are armed like the rest, so that until then the row is
-//! in the list even where nothing else is.
+//! unasked, and stay: they disarm all, and count as armed until then, which keeps a row in the list
+//! that has nothing else.
 //!
 //! Where no I/O call will say when to watch again, a pause does: what is *parked* is armed after
-//! it. So it is after a call that left something behind, or failed and would again; after events of
-//! which nothing comes; and for a source that tells of no calls. An event may come twice so, and
-//! none is lost.
-//!
-//! Pure: no call to the system but for the time, and no unsafe code.
+//! it. That is after a call that left something behind, or would fail again; after events of which
+//! nothing comes; and for a source that tells of no calls. An event may come twice so, and none is
+//! lost. Pure: no call to the system but for the time, and no unsafe code.
 
 use std::io;
 use std::os::fd::RawFd;
@@ -25,11 +23,18 @@ use crate::event::Event as PublicEvent;
 use crate::sys::{Direction, Outcome};
 use crate::{Interest, Token};
 
+/// What a system can be asked for.
+const KNOWN: c_short = if cfg!(target_os = "linux") {
+    !0
+} else {
+    !RDHUP
+};
 const FAULT: c_short = POLLERR | POLLHUP | POLLNVAL;
 /// So many events in a row of which nothing came are no accident.
 const MANY: u8 = 4;
 const PAUSE: Duration = Duration::from_millis(10);
 
+#[derive(Default)]
 pub(super) struct Table {
     /// By descriptor.
     slots: Vec<Slot>,
@@ -57,7 +62,7 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn watch(&mut self, token: Token, interest: Interest) {
-        let wanted = wanted(0, interest) as c_short;
+        let wanted = wanted(0, interest) as c_short & KNOWN;
         (self.token, self.wanted) = (token.0, wanted);
         (self.armed, self.parked) = (wanted | FAULT, 0);
     }
@@ -87,15 +92,6 @@ impl Slot {
 }
 
 impl Table {
-    pub(super) fn new(notifier: RawFd) -> Table {
-        Table {
-            slots: Vec::new(),
-            list: vec![row(notifier, POLLIN)],
-            resume: None,
-            turn: 0,
-        }
-    }
-
     /// Changes the slot of a source that is `known`, or is not. Says whether the kernel, which has
     /// the list, does not know what it should.
     pub(super) fn change(
@@ -142,15 +138,12 @@ impl Table {
         Some(end.saturating_duration_since(Instant::now()))
     }
 
-    /// Makes events of what the kernel says of `count` rows. What it says of a row that has changed
-    /// meanwhile is void: the next call will say it again, if it is still so.
-    pub(super) fn tell(&mut self, mut count: usize, events: &mut Vec<PublicEvent>) {
+    /// Makes events of what the kernel says. What it says of a row that has changed meanwhile is
+    /// void: the next call will say it again, if it is still so.
+    pub(super) fn tell(&mut self, events: &mut Vec<PublicEvent>) {
         let rows = &self.list[1..];
         let (later, first) = rows.split_at(rows.partition_point(|row| row.fd < self.turn));
-        for row in first.iter().chain(later) {
-            if row.revents == 0 {
-                continue;
-            }
+        for row in first.iter().chain(later).filter(|row| row.revents != 0) {
             let slot = &mut self.slots[row.fd as usize];
             if slot.changed {
                 continue;
@@ -168,10 +161,6 @@ impl Table {
             if row.revents & POLLNVAL != 0 {
                 *slot = Slot::default();
             }
-            count -= 1;
-            if count == 0 {
-                break;
-            }
         }
     }
 }
@@ -182,7 +171,7 @@ impl fmt::Debug for Table {
     }
 }
 
-fn row(fd: RawFd, events: c_short) -> pollfd {
+pub(super) fn row(fd: RawFd, events: c_short) -> pollfd {
     let revents = 0;
     pollfd {
         fd,
