@@ -74,14 +74,14 @@ const FLIGHTS: [Flight; 4] = [
         (server, Some(peer))
     },
     |watch| {
-        let (server, name) = listening(&watch);
+        let (server, name) = listening(watch);
         // An event under way.
         drop(peer(&name));
         server.connect().expect("it was connected");
         (server, None)
     },
     |watch| {
-        let (server, _name) = listening(&watch);
+        let (server, _name) = listening(watch);
         assert_would_block(server.connect());
         (server, None)
     },

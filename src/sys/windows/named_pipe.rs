@@ -294,8 +294,8 @@ impl State {
         handle.map_or(null_mut(), AsRawHandle::as_raw_handle)
     }
 
-    /// Begins what is idle: a read into the buffer, or a write of what is left in it. It may fail at
-    /// once; but that no client is there to be read from is no failure.
+    /// Begins what is idle: a read into the buffer, or a write of what is left in it. It may fail
+    /// at once; but that no client is there to be read from is no failure.
     fn begin(&mut self, kind: usize) {
         let (pipe, side) = (self.raw(), &mut self.sides[kind]);
         if side.phase != Phase::Idle {
@@ -310,10 +310,11 @@ impl State {
             side.buffer.reserve_exact(ROOM);
             side.at = 0;
         }
-        let left = &mut side.buffer[side.at..];
-        let (at, length) = (left.as_mut_ptr(), left.len().min(u32::MAX as usize) as u32);
-        // SAFETY: it was idle, and the handle is bound to this port. Nobody touches the buffer until
-        // the packet is there; it has room for a read, and `length` bytes.
+        let length = side.buffer.len().saturating_sub(side.at);
+        let length = length.min(u32::MAX as usize) as u32;
+        let at = side.buffer.as_mut_ptr().wrapping_add(side.at);
+        // SAFETY: it was idle, and the handle is bound to this port. Nobody touches the buffer
+        // until the packet is there; at `at` it has room for a read, and `length` bytes.
         let begun = unsafe {
             match kind {
                 NOTICE => port.send(flight),
