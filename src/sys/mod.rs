@@ -33,7 +33,7 @@ pub(crate) mod imp;
     all(target_os = "wasi", not(target_feature = "atomics"))
 )))]
 compile_error!(
-    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux, Android and Windows; see the README's table of hosts"
+    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux, Android and Windows; see the README"
 );
 
 #[cfg(feature = "net")]
