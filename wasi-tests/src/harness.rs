@@ -19,8 +19,9 @@ use mio::{Events, Interest, Poll, Registry, Token};
 
 pub(crate) use self::moves::*;
 
-/// No wait of a case goes on for longer. It only ends a hang: no verdict rests on its length.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(8);
+/// No wait of a case goes on for longer. It only ends a hang: no verdict rests on its length. Wine
+/// asks its one server at nearly every call.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(if WINSOCK { 24 } else { 8 });
 
 /// Whether the case runs inside WebAssembly.
 ///

@@ -60,6 +60,7 @@ pub(crate) fn lacks(name: &str) -> Option<&'static str> {
 /// What Mio 1.2.4 fails on Windows (Wine 10.0), beside what is lacking there.
 #[rustfmt::skip]
 pub(crate) const UPSTREAM_DIFFERS: &[(&str, &str)] = &[
+    crate::ITERATOR,
     ("edge::an_event_tells_all_that_is_ready", "an event tells of what is armed alone"),
     ("edge::directions_are_apart", "a call that would block arms both directions"),
     ("register::another_registry_is_refused", "another poll's registry may change a source"),
