@@ -407,8 +407,7 @@ impl State {
         }
     }
 
-    /// Notes that an operation has ended, and says what that makes ready. Unless the pipe is
-    /// registered nothing is begun but the rest of a write.
+    /// Notes that an operation has ended, and says what that makes ready.
     fn end(&mut self, kind: usize, status: NTSTATUS, bytes: usize) -> Ready {
         let side = &mut self.sides[kind];
         // A read that others have cancelled is begun again.
@@ -437,9 +436,7 @@ impl State {
             _ => {
                 // A read that is void, or a connect: what failed to be read is an earlier client's.
                 let _ = self.sides[READ].fail();
-                if self.token.is_some() {
-                    self.begin(READ);
-                }
+                self.begin(READ);
                 return self.ready(READ) | self.ready(kind);
             }
         }
