@@ -49,7 +49,7 @@ async fn echo(name: &str, length: usize) {
         }
     };
     let (mut from, mut to) = tokio::io::split(client);
-    let sent: Vec<u8> = (0..length).map(|n| (n * n >> 3) as u8).collect();
+    let sent: Vec<u8> = (0..length).map(|n| ((n * n) >> 3) as u8).collect();
     let text = sent.clone();
     let writing = task::spawn(async move {
         to.write_all(&text).await.expect("a server");

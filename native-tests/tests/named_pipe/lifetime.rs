@@ -60,6 +60,20 @@ fn what_was_written_arrives_although_the_pipe_is_dropped() {
     assert_eq!(peer.read(&mut all).unwrap_or(0), 0);
 }
 
+/// Nobody will hear of the write's end: its memory is lost, and not its bytes.
+#[test]
+fn what_was_written_arrives_although_the_poll_is_dropped_too() {
+    let mut watch = Watch::new();
+    let (server, mut peer) = connected(&mut watch);
+    let much = pattern(MUCH);
+    assert_eq!((&server).write(&much).expect("taken"), MUCH);
+    drop(server);
+    drop(watch);
+    let mut all = vec![0; MUCH];
+    peer.read_exact(&mut all).expect("all of it");
+    assert!(all == much);
+}
+
 /// Which operations are in flight.
 type Flight = fn(&mut Watch) -> (NamedPipe, Option<File>);
 
@@ -74,14 +88,14 @@ const FLIGHTS: [Flight; 4] = [
         (server, Some(peer))
     },
     |watch| {
-        let (server, name) = listening(&watch);
+        let (server, name) = listening(watch);
         // An event under way.
         drop(peer(&name));
         server.connect().expect("it was connected");
         (server, None)
     },
     |watch| {
-        let (server, _name) = listening(&watch);
+        let (server, _name) = listening(watch);
         assert_would_block(server.connect());
         (server, None)
     },

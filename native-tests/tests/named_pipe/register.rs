@@ -6,8 +6,8 @@ use mio::{Events, Interest, Token};
 
 use super::common::{Watch, assert_would_block};
 use super::{
-    BOTH, CLIENT, SERVER, client, connected, over_mio, peer, read_exact, server, settle,
-    unlike_mio, write_all,
+    BOTH, CLIENT, MUCH, SERVER, client, connected, listening, over_mio, pattern, peer, read_exact,
+    server, settle, unlike_mio, write_all,
 };
 
 const NEW: Token = Token(7);
@@ -154,10 +154,20 @@ fn what_came_meanwhile_waits_for_registering() {
 
 #[test]
 fn no_event_after_dropping() {
-    unlike_mio("the read that it cancels is an event", || {
+    unlike_mio("what it cancels, and a write that ends, are events", || {
         let mut watch = Watch::new();
-        let (server, _peer) = connected(&mut watch);
-        drop(server);
+        let (reading, _peer) = connected(&mut watch);
+        drop(reading);
+        watch.quiet();
+        let (connecting, _name) = listening(&watch);
+        assert_would_block(connecting.connect());
+        drop(connecting);
+        watch.quiet();
+        let (writing, mut peer) = connected(&mut watch);
+        let much = pattern(MUCH);
+        assert_eq!((&writing).write(&much).expect("taken"), MUCH);
+        drop(writing);
+        peer.read_exact(&mut vec![0; MUCH]).expect("all of it");
         watch.quiet();
         watch.quiet();
     });

@@ -78,6 +78,32 @@ fn a_read_takes_what_there_is_room_for() {
     assert_eq!(&two, b"gh");
 }
 
+/// Whoever has read all there was need not read once more to be told of the next.
+#[test]
+fn a_read_that_takes_all_begins_the_next() {
+    let mut watch = Watch::new();
+    let (server, mut peer) = connected(&mut watch);
+    let mut four = [0; 4];
+    for text in [b"abcd", b"efgh"] {
+        peer.write_all(text).expect("room");
+        watch.readable(SERVER);
+        assert_eq!((&server).read(&mut four).expect("four"), 4);
+        assert_eq!(&four, text);
+    }
+    // Nor of the end, whether it was there already or not.
+    for early in [true, false] {
+        let (server, mut peer) = connected(&mut watch);
+        peer.write_all(b"abcd").expect("room");
+        watch.readable(SERVER);
+        let peer = (!early).then_some(peer);
+        assert_eq!((&server).read(&mut four).expect("four"), 4);
+        drop(peer);
+        watch.readable(SERVER);
+        assert_eq!((&server).read(&mut four).expect("the end"), 0);
+        settle(&mut watch);
+    }
+}
+
 #[test]
 fn what_was_sent_comes_before_the_end() {
     let mut watch = Watch::new();

@@ -1,9 +1,11 @@
 //! Completions that race with calls of other threads.
 
-use std::io::{ErrorKind, Read, Write};
-use std::sync::mpsc;
+use std::io::{self, ErrorKind, Read, Write};
+use std::sync::mpsc::{self, Receiver};
 use std::thread;
+use std::time::Duration;
 
+use mio::Events;
 use mio::windows::NamedPipe;
 
 use super::common::{DEADLINE, Watch};
@@ -61,80 +63,68 @@ fn a_client_that_races_with_connecting_is_never_missed() {
     clients.join().expect("no panic");
 }
 
+/// Makes calls until one can be made, told by another thread when to try again.
+fn when_ready<T>(told: &Receiver<()>, mut call: impl FnMut() -> io::Result<T>) -> T {
+    loop {
+        match call() {
+            Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                told.recv_timeout(DEADLINE).expect("an event");
+            }
+            result => return result.expect("a pipe that works"),
+        }
+    }
+}
+
 /// A reader and a writer of one pipe, neither of them the thread that polls.
 #[test]
 fn two_threads_share_a_pipe() {
     const ALL: usize = 500_000;
     let mut watch = Watch::new();
     let (server, mut peer) = connected(&mut watch);
-    let echo = thread::spawn(move || {
-        let mut room = vec![0; 20_000];
-        let mut left = ALL;
-        while left > 0 {
-            let count = peer.read(&mut room).expect("a writer");
-            assert_ne!(count, 0, "the end, {left} bytes too early");
-            peer.write_all(&room[..count]).expect("a reader");
-            left -= count;
-        }
-    });
     let sent = pattern(ALL);
     let (wrote, may_write) = mpsc::channel();
     let (came, may_read) = mpsc::channel();
-    let (done, finished) = mpsc::channel();
     thread::scope(|scope| {
         let (server, sent) = (&server, &sent);
-        let done_too = done.clone();
-        scope.spawn(move || {
+        let echoing = scope.spawn(move || {
+            let mut room = vec![0; 20_000];
+            let mut left = ALL;
+            while left > 0 {
+                let count = peer.read(&mut room).expect("a writer");
+                assert_ne!(count, 0, "the end, {left} bytes too early");
+                peer.write_all(&room[..count]).expect("a reader");
+                left -= count;
+            }
+        });
+        let writing = scope.spawn(move || {
             let mut rest = &sent[..];
             while !rest.is_empty() {
-                let piece = rest.len().min(3_000);
-                match { server }.write(&rest[..piece]) {
-                    Ok(count) => rest = &rest[count..],
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        may_write.recv_timeout(DEADLINE).expect("an event")
-                    }
-                    Err(error) => panic!("{error}"),
-                }
+                let piece = &rest[..rest.len().min(3_000)];
+                rest = &rest[when_ready(&may_write, || { server }.write(piece))..];
             }
-            done_too.send(()).expect("the poll's thread");
         });
-        scope.spawn(move || {
-            let mut all: Vec<u8> = Vec::new();
-            let mut room = [0; 1_000];
+        let reading = scope.spawn(move || {
+            let (mut all, mut room) = (Vec::new(), [0; 1_000]);
             while all.len() < ALL {
-                match { server }.read(&mut room) {
-                    Ok(count) => all.extend(&room[..count]),
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        may_read.recv_timeout(DEADLINE).expect("an event")
-                    }
-                    Err(error) => panic!("{error}"),
-                }
+                let count = when_ready(&may_read, || { server }.read(&mut room));
+                all.extend_from_slice(&room[..count]);
             }
             assert!(all == *sent);
-            done.send(()).expect("the poll's thread");
         });
-        let mut events = mio::Events::with_capacity(8);
-        let mut left = 2;
-        while left > 0 {
-            let step = Some(std::time::Duration::from_millis(5));
+        let mut events = Events::with_capacity(8);
+        while ![&echoing, &writing, &reading]
+            .iter()
+            .all(|thread| thread.is_finished())
+        {
+            let step = Some(Duration::from_millis(5));
             watch.poll.poll(&mut events, step).expect("a poll");
             for event in &events {
                 // Who is done listens no longer.
-                if event.is_writable() {
-                    let _ = wrote.send(());
-                }
-                if event.is_readable() {
-                    let _ = came.send(());
-                }
-            }
-            match finished.try_recv() {
-                Ok(()) => left -= 1,
-                Err(mpsc::TryRecvError::Empty) => {}
-                Err(error) => panic!("{error}"),
+                let _ = event.is_writable() && wrote.send(()).is_ok();
+                let _ = event.is_readable() && came.send(()).is_ok();
             }
         }
     });
-    echo.join().expect("no panic");
 }
 
 /// Pipes that are dropped by one thread while another takes their completions.
@@ -163,9 +153,9 @@ fn dropping_races_with_completions() {
             }
         }
     });
-    let mut events = mio::Events::with_capacity(4);
+    let mut events = Events::with_capacity(4);
     while !dropping.is_finished() {
-        let step = Some(std::time::Duration::from_millis(1));
+        let step = Some(Duration::from_millis(1));
         watch.poll.poll(&mut events, step).expect("a poll");
     }
     dropping.join().expect("no panic");

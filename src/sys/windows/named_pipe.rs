@@ -88,8 +88,6 @@ struct State {
     port: Option<Arc<Port>>,
     token: Option<Token>,
     sides: [Side; 4],
-    /// What the notice will tell.
-    told: Ready,
 }
 
 #[derive(Default)]
@@ -143,7 +141,7 @@ impl NamedPipe {
         match state.sides[CONNECT].fail() {
             Ok(()) => blocked(),
             // A client came first, and may have gone as well.
-            Err(ERROR_PIPE_CONNECTED | ERROR_NO_DATA) => state.look(),
+            Err(ERROR_PIPE_CONNECTED | ERROR_NO_DATA) => state.tell(),
             Err(code) => Err(os(code)),
         }
     }
@@ -186,7 +184,7 @@ impl NamedPipe {
             return Err(error(kind, what, "it has one poller, for good"));
         }
         if token.is_some() {
-            state.look()?;
+            state.tell()?;
         }
         state.token = token;
         Ok(())
@@ -294,8 +292,8 @@ impl State {
         handle.map_or(null_mut(), AsRawHandle::as_raw_handle)
     }
 
-    /// Begins what is idle: a read into the buffer, or a write of what is left in it. It may fail at
-    /// once; but that no client is there to be read from is no failure.
+    /// Begins what is idle: a read into the buffer, or a write of what is left in it. It may fail
+    /// at once; but that no client is there to be read from is no failure.
     fn begin(&mut self, kind: usize) {
         let (pipe, side) = (self.raw(), &mut self.sides[kind]);
         if side.phase != Phase::Idle {
@@ -310,10 +308,11 @@ impl State {
             side.buffer.reserve_exact(ROOM);
             side.at = 0;
         }
-        let left = &mut side.buffer[side.at..];
-        let (at, length) = (left.as_mut_ptr(), left.len().min(u32::MAX as usize) as u32);
-        // SAFETY: it was idle, and the handle is bound to this port. Nobody touches the buffer until
-        // the packet is there; it has room for a read, and `length` bytes.
+        let length = side.buffer.len().saturating_sub(side.at);
+        let length = length.min(u32::MAX as usize) as u32;
+        let at = side.buffer.as_mut_ptr().wrapping_add(side.at);
+        // SAFETY: it was idle, and the handle is bound to this port. Nobody touches the buffer
+        // until the packet is there; at `at` it has room for a read, and `length` bytes.
         let begun = unsafe {
             match kind {
                 NOTICE => port.send(flight),
@@ -348,8 +347,10 @@ impl State {
             if side.at == side.buffer.len() {
                 side.phase = Phase::Idle;
                 self.begin(READ);
-                // Where there is no memory for a packet, the next read tells it.
-                let _ = self.tell(self.ready(READ));
+                if self.ready(READ) != Ready::NOTHING {
+                    // Where there is no memory for a packet, the next read tells it.
+                    let _ = self.tell();
+                }
             }
             return Ok(count);
         }
@@ -377,21 +378,21 @@ impl State {
         Ok(bytes.len())
     }
 
-    /// Makes an event outside of a wait. One that is on its way takes this along.
-    fn tell(&mut self, ready: Ready) -> io::Result<()> {
-        self.told = self.told | ready;
-        if self.told != Ready::NOTHING {
+    /// Makes an event of what is ready, if anything is. Afterwards a read is in flight, where a
+    /// client is.
+    fn tell(&mut self) -> io::Result<()> {
+        self.begin(READ);
+        if self.all() != Ready::NOTHING {
             self.begin(NOTICE);
         }
         self.sides[NOTICE].fail().map_err(os)
     }
 
-    /// Tells all that is ready. A read is in flight afterwards if there is a client.
-    fn look(&mut self) -> io::Result<()> {
-        self.begin(READ);
+    /// All that is ready: nothing without a client.
+    fn all(&self) -> Ready {
         match self.sides[READ].phase {
-            Phase::Idle => Ok(()),
-            _ => self.tell(self.ready(READ) | self.ready(WRITE)),
+            Phase::Idle => Ready::NOTHING,
+            _ => self.ready(READ) | self.ready(WRITE),
         }
     }
 
@@ -406,15 +407,14 @@ impl State {
         }
     }
 
-    /// Notes that an operation has ended, and says what that makes ready. Unless the pipe is
-    /// registered nothing is begun but the rest of a write.
+    /// Notes that an operation has ended, and says what that makes ready.
     fn end(&mut self, kind: usize, status: NTSTATUS, bytes: usize) -> Ready {
         let side = &mut self.sides[kind];
         // A read that others have cancelled is begun again.
         let cancelled = kind == READ && status == STATUS_CANCELLED;
         let void = mem::take(&mut side.phase) == Phase::Void || cancelled;
         match kind {
-            NOTICE => return mem::take(&mut self.told),
+            NOTICE => return self.all(),
             // A part of a message is no failure: the rest is read next.
             _ if !void && status < 0 && status != STATUS_BUFFER_OVERFLOW => {
                 // SAFETY: no pointers.
@@ -433,13 +433,11 @@ impl State {
                 side.buffer.clear();
                 side.buffer.shrink_to(QUOTA as usize);
             }
-            _ if self.token.is_none() => {}
-            READ => self.begin(READ),
             _ => {
-                // A failure is the last client's.
+                // A read that is void, or a connect: what failed to be read is an earlier client's.
                 let _ = self.sides[READ].fail();
                 self.begin(READ);
-                return self.ready(READ) | Ready::WRITABLE;
+                return self.ready(READ) | self.ready(kind);
             }
         }
         self.ready(kind)
