@@ -38,7 +38,8 @@ impl Library {
         format!("{{ {from}, features = [\"os-poll\", \"net\", \"os-ext\"] }}")
     }
 
-    /// Writes the package; the answer is its manifest.
+    /// Writes the package; the answer is its manifest. The library's hidden cfgs, which the tests
+    /// ask for, are declared in its own workspace alone.
     fn package(self) -> Result<PathBuf> {
         let folder = project::root().join("target/typecheck").join(self.name());
         fs::create_dir_all(&folder)
@@ -48,7 +49,8 @@ impl Library {
             "[package]\nname = {:?}\nedition = \"2024\"\nbuild = {:?}\n\n\
              [lib]\npath = \"nothing.rs\"\n\n\
              [[test]]\nname = \"api\"\npath = {:?}\n\n\
-             [dependencies]\nmio = {}\n\n[workspace]\n",
+             [dependencies]\nmio = {}\n\n[lints.rust]\nunexpected_cfgs = \"allow\"\n\n\
+             [workspace]\n",
             self.name(),
             tests.join("build.rs"),
             tests.join("tests/api.rs"),
