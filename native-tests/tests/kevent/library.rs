@@ -45,6 +45,17 @@ fn every_duration_is_a_timeout() {
     assert!(events.is_empty() && start.elapsed() >= wait);
 }
 
+/// The kernel would answer at once, and a program would spin.
+#[test]
+fn a_poll_without_room_fails() {
+    let (mut poll, _) = new();
+    let refused = poll.poll(&mut Events::with_capacity(0), None);
+    assert_eq!(
+        refused.expect_err("no room").kind(),
+        std::io::ErrorKind::InvalidInput
+    );
+}
+
 /// How often this thread has waited for something.
 fn waits() -> i64 {
     // SAFETY: the structure consists of integers, and the kernel writes one where it is told to.
@@ -121,6 +132,7 @@ fn a_pipe_that_nobody_reads_is_registered_all_the_same() {
     assert_eq!(tokens(&mut poll, &mut events), [1]);
     let event = events.iter().next().expect("one");
     assert!(event.is_write_closed() && event.is_writable() && !event.is_error());
+    assert!(!event.is_read_closed() && !event.is_readable());
 }
 
 #[test]
@@ -180,4 +192,27 @@ fn other_interests_make_no_row() {
         .expect("a socket");
     far.write_all(b"x").expect("room");
     assert_eq!(tokens(&mut poll, &mut events), []);
+}
+
+/// What is closed with bytes unread resets its connection.
+#[test]
+fn each_direction_tells_the_end_of_its_own_and_the_error() {
+    let (mut poll, mut events) = new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = listener.local_addr().expect("bound");
+    let near = std::net::TcpStream::connect(address).expect("a connection");
+    let (far, _) = listener.accept().expect("it");
+    (&near).write_all(b"x").expect("room");
+    assert_eq!(far.peek(&mut [0; 1]).expect("a byte"), 1);
+    drop(far);
+    let number = near.as_raw_fd();
+    poll.registry()
+        .register(&mut SourceFd(&number), Token(1), BOTH)
+        .expect("a socket");
+    assert_eq!(tokens(&mut poll, &mut events), [1, 1]);
+    for event in &events {
+        assert!(event.is_error() && event.is_readable() != event.is_writable());
+        assert_eq!(event.is_read_closed(), event.is_readable());
+        assert_eq!(event.is_write_closed(), event.is_writable());
+    }
 }
