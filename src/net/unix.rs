@@ -6,8 +6,9 @@ use std::path::Path;
 use super::outcome::item;
 use crate::io_source::{IoSource, sent};
 use crate::sys::Direction::{Read, Write};
-pub use crate::sys::uds::SocketAddr;
-use crate::sys::{Outcome, uds};
+use crate::sys::Outcome;
+use crate::sys::socket::uds;
+pub use crate::sys::socket::uds::SocketAddr;
 
 /// A Unix socket that accepts connections.
 ///

@@ -63,8 +63,6 @@ mod queue;
 pub(crate) mod socket;
 #[cfg(feature = "os-ext")]
 pub(crate) mod source_fd;
-#[cfg(feature = "net")]
-pub(crate) mod uds;
 
 pub(crate) use queue::{Selector, Waker};
 

@@ -15,6 +15,9 @@ use crate::error::{ErrorKind, error};
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
 
+#[path = "uds.rs"]
+pub(crate) mod uds;
+
 /// As many connections as may wait to be accepted, where the system's own limit is not lower.
 const BACKLOG: c_int = 1024;
 

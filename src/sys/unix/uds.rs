@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::socket;
+use super::{self as socket};
 
 pub use std::os::unix::net::SocketAddr;
 pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};

@@ -12,8 +12,6 @@ mod schedule;
 #[cfg_attr(not(target_env = "p1"), path = "streams.rs")]
 pub(crate) mod socket;
 mod table;
-#[cfg(all(feature = "net", target_env = "p1"))]
-pub(crate) mod uds;
 mod wait;
 
 use std::fmt;

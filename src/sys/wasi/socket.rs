@@ -21,6 +21,9 @@ use crate::io_source::AsSource;
 
 pub(crate) use super::abi::sock::{LINGER, RECEIVE_BUFFER, SEND_BUFFER, option, set_option};
 
+#[path = "uds.rs"]
+pub(crate) mod uds;
+
 /// Any socket. All have the methods of all types, and the public types choose among them.
 pub(crate) struct Socket<T> {
     fd: OwnedFd,
@@ -39,13 +42,13 @@ pub(crate) trait Type {
 /// A type of socket, and the marker that stands for it.
 macro_rules! socket_type {
     ($name:ident, $marker:ident, $address:ty, $role:ident) => {
-        pub(crate) type $name = super::socket::Socket<$marker>;
+        pub(crate) type $name = $crate::sys::socket::Socket<$marker>;
 
         pub(crate) enum $marker {}
 
-        impl super::socket::Type for $marker {
+        impl $crate::sys::socket::Type for $marker {
             const NAME: &'static str = stringify!($name);
-            const ROLE: super::Role = super::Role::$role;
+            const ROLE: $crate::sys::Role = $crate::sys::Role::$role;
             type Address = $address;
         }
     };

@@ -11,8 +11,8 @@ use std::os::fd::AsFd;
 use std::os::wasi::ffi::OsStrExt;
 use std::path::Path;
 
-use super::abi::sock::{self, Address, Family, Kind};
-use super::socket::{Socket, Told, calls, opens, socket_type};
+use super::super::abi::sock::{self, Address, Family, Kind};
+use super::{Socket, Told, calls, opens, socket_type};
 use crate::error::{ErrorKind, error};
 
 /// The address of a Unix socket: a path of the host, or nothing.
