@@ -1,7 +1,7 @@
 //! The adapter of the queue takes no more instructions than mio's own, be it epoll or, under the
-//! cfg that both obey, poll(2): the same loops, built with the
-//! same settings over both libraries, counted by valgrind. A loop's cost per round is what `2n`
-//! rounds take over `n`, so neither start nor end of the program counts.
+//! cfg that both obey, poll(2): the same loops, built with the same settings over both libraries,
+//! counted by valgrind. A loop's cost per round is what `2n` rounds take over `n`, so neither start
+//! nor end of the program counts.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -49,7 +49,6 @@ pub(crate) mod pipe;
     any(
         mio_unsupported_force_poll_poll,
         target_os = "aix",
-        target_os = "cygwin",
         target_os = "fuchsia",
         target_os = "haiku",
         target_os = "hurd",
