@@ -159,7 +159,12 @@ fn build(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
-    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path, source));
+    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path));
+    #[cfg(target_os = "linux")]
+    let built = built.and_then(|()| match rustc.target {
+        wine::TARGET => wine::start_objects(&path.join("rustc"), source, &libraries(rustc, path)),
+        _ => Ok(()),
+    });
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
@@ -214,7 +219,7 @@ fn without_build_settings(cargo: &mut Command) {
 }
 
 /// Moves the built libraries to where rustc looks for them.
-fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
+fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
     let libraries = libraries(rustc, path);
     mark::create(&libraries)?;
     let built = path.join("build/target").join(rustc.target);
@@ -229,10 +234,6 @@ fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
         if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
             fs::copy(&file, libraries.join(&name))?;
         }
-    }
-    #[cfg(target_os = "linux")]
-    if rustc.target == wine::TARGET {
-        wine::start_objects(&path.join("rustc"), source, &libraries)?;
     }
     Ok(())
 }
