@@ -160,7 +160,12 @@ pub fn build(rustc: &Rustc, path: &Path, source: &Path, flags: &str) -> Result<(
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
-    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path, source));
+    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path));
+    #[cfg(target_os = "linux")]
+    let built = built.and_then(|()| match rustc.target {
+        wine::TARGET => wine::start_objects(&path.join("rustc"), source, &libraries(rustc, path)),
+        _ => Ok(()),
+    });
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
@@ -216,7 +221,7 @@ fn without_build_settings(cargo: &mut Command) {
 }
 
 /// Moves the built libraries to where rustc looks for them.
-fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
+fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
     let libraries = libraries(rustc, path);
     mark::create(&libraries)?;
     let built = path.join("build/target").join(rustc.target);
@@ -231,10 +236,6 @@ fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
         if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
             fs::copy(&file, libraries.join(&name))?;
         }
-    }
-    #[cfg(target_os = "linux")]
-    if rustc.target == wine::TARGET {
-        wine::start_objects(&path.join("rustc"), source, &libraries)?;
     }
     Ok(())
 }

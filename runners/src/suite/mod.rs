@@ -91,9 +91,12 @@ pub fn main(name: &str, options: &Options) -> Result<ExitCode> {
     let guests = [CASES].into_iter().chain(checks::rows());
     let guests = guests.into_iter().any(|row| only.takes(row));
     let setting = guests.then(|| prepare(name, options, &mut report));
-    let mut native = native::run(&folder, &only, &mut report);
+    let native = native::run(&folder, &only, &mut report);
     #[cfg(target_os = "linux")]
-    native.extend(ways::run(&folder, options.full, &only, &mut report));
+    let native = {
+        let ways = ways::run(&folder, options.full, &only, &mut report);
+        native.into_iter().chain(ways).collect::<Vec<_>>()
+    };
     #[cfg(target_os = "linux")]
     if only.takes(peers::NAME) {
         peers::run(options.full, &mut report);
