@@ -5,7 +5,7 @@
 //! a [`Wake`]r; and beside them the sockets, under the names that std uses. Nothing outside `sys`
 //! asks which host it is. Dispatch is static: the rest of the library is compiled for one host.
 //!
-//! kqueue and `poll(2)` will be further queues of `unix`.
+//! `unix` has three queues, of which one is compiled: epoll, kqueue, `poll(2)`.
 
 use std::fmt::Debug;
 use std::io;
@@ -33,7 +33,9 @@ pub(crate) mod imp;
     all(target_os = "wasi", not(target_feature = "atomics"))
 )))]
 compile_error!(
-    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux, Android and Windows; see the README"
+    "mio_wasi runs on wasm32-wasip1 and -wasip2, Linux, Android, illumos, Apple's systems, \
+     FreeBSD, NetBSD, OpenBSD, DragonFly, Solaris, Haiku, Hurd and Windows; see the README's \
+     table of targets"
 );
 
 // The sockets, and what else the host has.

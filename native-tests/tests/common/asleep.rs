@@ -1,13 +1,13 @@
 //! Whether another thread or process sleeps in the kernel, which is where a blocked poll is.
 
-#[cfg(windows)]
+#[cfg(not(target_os = "linux"))]
 pub use guess::*;
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 pub use tell::*;
 
-/// Windows tells no thread's state: it is asleep after a while, or it is slow, and then a test
+/// Only Linux tells a thread's state: it is asleep after a while, or it is slow, and then a test
 /// tells less.
-#[cfg(windows)]
+#[cfg(not(target_os = "linux"))]
 mod guess {
     use std::thread;
     use std::time::Duration;
@@ -21,7 +21,7 @@ mod guess {
     }
 }
 
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
 mod tell {
     use std::fs;
     use std::thread;

@@ -63,6 +63,7 @@ const ON_UNIX: &[&str] = &[
     "conformance",
     "options",
     "runtime",
+    "threads",
     "unix",
     "upgrade",
     "wasi_wait",

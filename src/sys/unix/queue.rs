@@ -3,5 +3,5 @@
 compile_error!(
     "mio_wasi has no queue of events for this system. It has epoll for Linux, Android and illumos, \
      kqueue for Apple's systems and the BSDs, and poll(2) for AIX, Fuchsia, Haiku, Hurd, QNX and \
-     Solaris; see the README's table of hosts"
+     Solaris; see the README's table of targets"
 );

@@ -106,6 +106,7 @@ pub(super) struct Socket {
 
 // SAFETY: `poll` is the kernel's unless the phase is `Idle`, and then the lock's on `state`.
 unsafe impl Sync for Socket {}
+impl std::panic::RefUnwindSafe for Socket {}
 
 #[derive(Debug, Default)]
 pub(super) struct State {
