@@ -22,6 +22,8 @@ use crate::project::{self, TARGET};
 const LIBC_SUITE: &str = "sid";
 /// What rustup keeps beside std: the start files and the C library.
 const SELF_CONTAINED: [&str; 3] = ["crt1-command.o", "crt1-reactor.o", "libc.a"];
+/// Windows by mingw-w64's C library, which is what can be linked for elsewhere.
+pub const WINDOWS: &str = "x86_64-pc-windows-gnu";
 const CRATES: &str = "-Zbuild-std=core,alloc,std,panic_abort,panic_unwind,proc_macro,test";
 
 fn folder(rustc: &Rustc) -> Folder {
@@ -160,12 +162,16 @@ pub fn build(rustc: &Rustc, path: &Path, source: &Path, flags: &str) -> Result<(
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
+<<<<<<< HEAD
     let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path));
     #[cfg(target_os = "linux")]
     let built = built.and_then(|()| match rustc.target {
         wine::TARGET => wine::start_objects(&path.join("rustc"), source, &libraries(rustc, path)),
         _ => Ok(()),
     });
+=======
+    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path, source));
+>>>>>>> machines
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
@@ -197,7 +203,7 @@ fn cargo_build(rustc: &Rustc, path: &Path, flags: &str) -> Result<()> {
         .env("RUSTC_BOOTSTRAP", "1");
     cargo.env("CARGO_TARGET_DIR", build.join("target"));
     #[cfg(target_os = "linux")]
-    if rustc.target == wine::TARGET {
+    if rustc.target == WINDOWS {
         cargo.env("PATH", machine::before_path(&wine::tools()?));
     }
     without_build_settings(&mut cargo);
@@ -221,7 +227,7 @@ fn without_build_settings(cargo: &mut Command) {
 }
 
 /// Moves the built libraries to where rustc looks for them.
-fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
+fn collect(rustc: &Rustc, path: &Path, source: &Path) -> Result<()> {
     let libraries = libraries(rustc, path);
     mark::create(&libraries)?;
     let built = path.join("build/target").join(rustc.target);
@@ -236,6 +242,22 @@ fn collect(rustc: &Rustc, path: &Path) -> Result<()> {
         if name.ends_with(".rlib") && !name.starts_with("libmake_std") {
             fs::copy(&file, libraries.join(&name))?;
         }
+    }
+    if rustc.target == WINDOWS {
+        start_objects(&path.join("rustc"), source, &libraries)?;
+    }
+    Ok(())
+}
+
+/// What every program for Windows starts and ends with; std's build leaves them out.
+fn start_objects(rustc: &Path, source: &Path, libraries: &Path) -> Result<()> {
+    for name in ["rsbegin", "rsend"] {
+        let mut compile = Command::new(rustc);
+        compile.env("RUSTC_BOOTSTRAP", "1");
+        compile.args(["--target", WINDOWS, "--crate-type=lib", "--emit=obj", "-o"]);
+        compile.arg(libraries.join(name).with_extension("o"));
+        let file = source.join("library/rtstartup").join(name);
+        process::quiet(compile.arg(file.with_extension("rs")))?;
     }
     Ok(())
 }

@@ -11,12 +11,12 @@ use super::debian::{Debian, link, release, script};
 use super::machine::{self, Machine};
 use super::mark::{self, Folder};
 use super::packages::provide;
+use super::standard::WINDOWS;
 use super::toolchain;
 use super::tools::PATCHELF;
 use crate::process;
 use crate::progress::Step;
 
-pub const TARGET: &str = "x86_64-pc-windows-gnu";
 /// The first of Debian's with a Wine on which Mio's own tests pass.
 const SUITE: &str = "trixie";
 const LINKER: &str = "x86_64-w64-mingw32-gcc";
@@ -41,7 +41,7 @@ pub fn windows() -> Result<Machine> {
             Ok(())
         },
     )?;
-    let mut toolchain = toolchain::find_or_make(TARGET)?;
+    let mut toolchain = toolchain::find_or_make(WINDOWS)?;
     let tools = mingw.path.join("bin");
     toolchain.linker = Some(tools.join(LINKER));
     Ok(Machine {
@@ -58,19 +58,6 @@ fn mingw(suite: &str) -> Folder {
 /// Where the compiler finds mingw's programs, once they are there: std's own build wants them too.
 pub fn tools() -> Result<PathBuf> {
     Ok(mingw(&release()?).path.join("bin"))
-}
-
-/// What every program for the target starts and ends with; std's build leaves them out.
-pub fn start_objects(rustc: &Path, source: &Path, libraries: &Path) -> Result<()> {
-    for name in ["rsbegin", "rsend"] {
-        let mut compile = Command::new(rustc);
-        compile.env("RUSTC_BOOTSTRAP", "1");
-        compile.args(["--target", TARGET, "--crate-type=lib", "--emit=obj", "-o"]);
-        compile.arg(libraries.join(name).with_extension("o"));
-        let file = source.join("library/rtstartup").join(name);
-        process::quiet(compile.arg(file.with_extension("rs")))?;
-    }
-    Ok(())
 }
 
 /// The script that runs a program for Windows.
