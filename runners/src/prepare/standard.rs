@@ -162,16 +162,7 @@ pub fn build(rustc: &Rustc, path: &Path, source: &Path, flags: &str) -> Result<(
         "building std for {} by rustc {}",
         rustc.target, rustc.release
     ));
-<<<<<<< HEAD
-    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path));
-    #[cfg(target_os = "linux")]
-    let built = built.and_then(|()| match rustc.target {
-        wine::TARGET => wine::start_objects(&path.join("rustc"), source, &libraries(rustc, path)),
-        _ => Ok(()),
-    });
-=======
-    let built = cargo_build(rustc, path).and_then(|()| collect(rustc, path, source));
->>>>>>> machines
+    let built = cargo_build(rustc, path, flags).and_then(|()| collect(rustc, path, source));
     match built {
         Ok(()) => step.done("done"),
         Err(_) => step.give_up(),
