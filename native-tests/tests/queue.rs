@@ -1,6 +1,7 @@
 //! What is asked of any queue of a Unix system, and hardest of one that the library keeps itself
 //! (poll(2)): changes while a poll sleeps, descriptors that close or come back as others, sources
 //! by the thousand, and events that neither fail to come nor come again and again.
+#![cfg(unix)]
 
 #[path = "common/asleep.rs"]
 mod asleep;

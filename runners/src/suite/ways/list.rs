@@ -182,6 +182,7 @@ pub const WAYS: &[Way] = &[
             SIGNALS,
             SIMULATED,
             never("instructions", "they are counted on one machine, on Linux"),
+            never("queue", "it asks through what Unix alone has"),
             never("unix", "it tests what Unix alone has"),
             never("upgrade", "what it compares is Unix's alone"),
         ],

@@ -23,6 +23,7 @@ const PLAIN: &[&str] = &[
     "--check",
     "--doc",
     "--lib",
+    "--no-default-features",
     "--no-fail-fast",
     "--quiet",
     "--workspace",
