@@ -42,6 +42,9 @@ fn linger_is_kept() {
         stream.set_linger(time).unwrap();
         assert_eq!(stream.linger().unwrap(), time);
     }
+    // A second is the least that is not none, which would lose what is not sent yet.
+    stream.set_linger(Some(Duration::from_millis(1))).unwrap();
+    assert_eq!(stream.linger().unwrap(), Some(Duration::from_secs(1)));
     // More than the host can count is as long as it can.
     stream.set_linger(Some(Duration::MAX)).unwrap();
     assert!(stream.linger().unwrap() > Some(Duration::from_secs(60)));
