@@ -395,6 +395,51 @@ fn a_name_is_told_of_what_comes_next() {
     }
 }
 
+/// An interest that no queue here has a bit for is a registration all the same: it can be changed
+/// and ended, and a drop leaves nothing of it.
+#[test]
+fn an_interest_in_nothing_is_a_registration() {
+    let mut watch = Watch::new();
+    let registry = registry_of(&watch);
+    let (mut near, mut far) = pair();
+    registry
+        .register(&mut far, Token(1), Interest::AIO)
+        .expect("registered");
+    near.write_all(b"x").expect("room");
+    watch.quiet();
+    registry
+        .reregister(&mut far, Token(2), Interest::READABLE)
+        .expect("it is registered");
+    watch.readable(Token(2));
+    registry
+        .reregister(&mut far, Token(3), Interest::LIO)
+        .expect("it is registered");
+    registry.deregister(&mut far).expect("it is registered");
+    registry
+        .register(&mut far, Token(4), Interest::AIO)
+        .expect("registered anew");
+    drop(far);
+    watch.quiet();
+    drop(near);
+    watch.quiet();
+}
+
+/// epoll takes no more than 178,956,970 at once: a poller with room for more works all the same.
+#[cfg(all(
+    not(any(mio_kqueue_model, mio_unsupported_force_poll_poll)),
+    target_os = "linux",
+    target_pointer_width = "64",
+))]
+#[test]
+fn there_may_be_more_room_than_the_kernel_fills() {
+    let mut poll = Poll::new().expect("a poll");
+    let waker = Waker::new(poll.registry(), Token(1)).expect("a waker");
+    waker.wake().expect("a wake");
+    let mut events = Events::with_capacity(178_956_971);
+    poll.poll(&mut events, Some(DEADLINE)).expect("a poll");
+    assert_eq!(events.iter().count(), 1);
+}
+
 /// A waker is told when it wakes, and not before or again.
 #[test]
 fn a_waker_is_told_of_wakes_alone() {
