@@ -5,6 +5,8 @@
 #[path = "common/asleep.rs"]
 mod asleep;
 mod common;
+#[path = "common/kqueue.rs"]
+mod kqueue;
 
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::{AsRawFd, OwnedFd};
@@ -16,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use asleep::{this_thread, until_asleep};
 use common::{DEADLINE, Watch, assert_would_block};
+use kqueue::KQUEUE;
 use mio::net::{UnixDatagram, UnixStream};
 use mio::unix::SourceFd;
 use mio::{Events, Interest, Poll, Registry, Token, Waker};
@@ -322,8 +325,8 @@ fn events_come_again_after_would_block_alone() {
     assert!(!watch.writable(Token(1)).is_readable());
     for _ in 0..3 {
         near.write_all(b"unread").expect("room");
-        // It can be written to as before.
-        assert!(watch.readable(Token(1)).is_writable());
+        // It can be written to as before, which a kqueue tells in an event of its own, once.
+        assert_eq!(watch.readable(Token(1)).is_writable(), !KQUEUE);
         (0..5).for_each(|_| watch.quiet());
         assert_eq!(drain(&far), 6);
         watch.quiet();
