@@ -74,7 +74,7 @@ impl TcpStream {
     ///
     /// With `None`, as at first, closing returns at once and the system goes on sending. With a
     /// time of zero the connection is reset and those bytes are lost. With a longer one, rounded
-    /// up to seconds, closing *waits* for them, and so does the whole program. Mio has no such call.
+    /// up to seconds, closing *waits* for them, and so does the whole program. Mio lacks the call.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
         // Less than a second is not none.
         let seconds = |t: Duration| t.as_secs().saturating_add((t.subsec_nanos() > 0).into());
