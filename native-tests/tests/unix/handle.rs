@@ -293,6 +293,33 @@ fn a_foreign_descriptor_is_a_source() {
     }
 }
 
+/// A socket that is registered first, and told to be of no use, is told again once it is connected
+/// by a call of the program's own.
+#[test]
+fn a_connect_of_the_programs_own_is_told() {
+    let mut watch = Watch::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    // SAFETY: numbers go in.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
+    assert!(socket >= 0);
+    // std's datagram socket makes the bare call, whatever the socket is.
+    // SAFETY: the descriptor is new.
+    let bare = unsafe { std::net::UdpSocket::from_raw_fd(socket) };
+    bare.set_nonblocking(true).expect("a flag");
+    let mut stream = TcpStream::from(OwnedFd::from(bare.try_clone().expect("a duplicate")));
+    watch
+        .registry()
+        .register(&mut stream, Token(1), Interest::WRITABLE)
+        .expect("registered");
+    watch.writable(Token(1));
+    let address = listener.local_addr().expect("an address");
+    if let Err(error) = stream.try_io(|| bare.connect(address)) {
+        assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+    }
+    watch.writable(Token(1));
+    assert_eq!(stream.peer_addr().expect("a connection"), address);
+}
+
 /// A regular file cannot be waited for, and a closed descriptor is none.
 #[test]
 fn what_cannot_be_polled_is_refused() {
