@@ -74,7 +74,8 @@ impl TcpStream {
     ///
     /// With `None`, as at first, closing returns at once and the system goes on sending. With a
     /// time of zero the connection is reset and those bytes are lost. With a longer one, rounded
-    /// up to seconds, closing *waits* for them, and so does the whole program. Mio lacks the call.
+    /// up to seconds, closing *waits* for them, and so does the whole program; the longest that
+    /// there is takes hours on most hosts, and minutes on Apple's. Mio has no such call.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
         // Less than a second is not none.
         let seconds = |t: Duration| t.as_secs().saturating_add((t.subsec_nanos() > 0).into());
