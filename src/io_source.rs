@@ -84,7 +84,11 @@ impl<T> IoSource<T> {
     pub(crate) fn try_io<R>(&self, call: impl FnOnce() -> io::Result<R>) -> io::Result<R> {
         let result = call();
         if let Some(row) = self.level_row() {
-            let outcome = sent(&result);
+            let outcome = match sent(&result) {
+                // It may have begun what is to be told: a connect.
+                Outcome::Nothing => Outcome::Stuck,
+                outcome => outcome,
+            };
             row.note(Direction::Write, outcome);
             // It may have taken a part of what there is.
             let read = result.as_ref().map_or(outcome, |_| Outcome::Left);

@@ -73,10 +73,13 @@ impl TcpStream {
     /// Sets what closing does with bytes that are not sent yet (`SO_LINGER`).
     ///
     /// With `None`, as at first, closing returns at once and the system goes on sending. With a
-    /// time of zero the connection is reset and those bytes are lost. With a longer one, in whole
-    /// seconds, closing *waits* for them, and so does the whole program. Mio has no such call.
+    /// time of zero the connection is reset and those bytes are lost. With a longer one, rounded
+    /// up to seconds, closing *waits* for them, and so does the whole program; the longest that
+    /// there is takes hours on most hosts, and minutes on Apple's. Mio has no such call.
     pub fn set_linger(&self, time: Option<Duration>) -> io::Result<()> {
-        let seconds = time.map_or(0, |time| int(time.as_secs()));
+        // Less than a second is not none.
+        let seconds = |t: Duration| t.as_secs().saturating_add((t.subsec_nanos() > 0).into());
+        let seconds = time.map_or(0, |time| int(seconds(time)));
         let linger = [time.is_some().into(), seconds];
         socket::set_option(self.inner.inner(), socket::LINGER, linger)
     }

@@ -130,7 +130,8 @@ impl UnixDatagram {
     /// Sends a datagram to the socket at `path`.
     ///
     /// After `WouldBlock` no event tells when the receiver has room again, since the socket itself
-    /// stays writable: try again later. On WASI a writable event reminds of it after a pause.
+    /// stays writable: try again later. Where the library makes the edges, a writable event reminds
+    /// of it after a pause.
     #[inline]
     pub fn send_to<P: AsRef<Path>>(&self, buf: &[u8], path: P) -> io::Result<usize> {
         let path = path.as_ref();

@@ -51,6 +51,11 @@ pub(crate) const EVENT_PER_DIRECTION: bool = cfg!(any(
     target_vendor = "apple",
 ));
 
+/// The systems whose queue is a kqueue, and what else they have in common: a datagram for a full
+/// Unix socket is `ENOBUFS` and no event follows, what is not connected cannot be shut down,
+/// datagrams of UDP are short at first, and the loopback has no broadcasts.
+pub(crate) const BSD: bool = EVENT_PER_DIRECTION && !cfg!(mio_kqueue_model);
+
 /// Winsock may tell the error of a connection by every call that follows, it does not tell it by
 /// `SO_ERROR`, and std has no kind for some of what it says.
 pub(crate) const WINSOCK: bool = cfg!(windows);

@@ -7,7 +7,10 @@ use mio::Token;
 use mio::net::UnixDatagram;
 
 use crate::common::{Watch, assert_would_block};
-use crate::{BOTH, SocketPath};
+use crate::{BOTH, KQUEUE, SocketPath};
+
+/// A kqueue, and what else its systems do with such sockets.
+const BSD: bool = KQUEUE && !cfg!(mio_kqueue_model);
 
 #[test]
 fn a_pair_keeps_the_bounds_of_messages() {
@@ -80,10 +83,10 @@ fn an_unbound_socket_connects() {
         .expect("registered");
     let near = UnixDatagram::unbound().expect("a socket");
     assert!(near.local_addr().expect("an address").is_unnamed());
-    assert_eq!(
-        near.send(b"x").expect_err("no peer").kind(),
-        ErrorKind::NotConnected
-    );
+    // Apple's systems name it by what would help.
+    let lonely = near.send(b"x").expect_err("no peer");
+    let apple = lonely.raw_os_error() == Some(libc::EDESTADDRREQ);
+    assert!(apple || lonely.kind() == ErrorKind::NotConnected);
     near.connect(&path.0).expect("connected");
     assert_eq!(
         near.peer_addr().expect("an address").as_pathname(),
@@ -109,6 +112,9 @@ fn shutting_down_ends_both_ends() {
         near.send(b"x").expect_err("shut down").kind(),
         ErrorKind::BrokenPipe
     );
+    if BSD {
+        return println!("skipped: what the other end's call says is each system's own");
+    }
     assert_eq!(
         far.send(b"x").expect_err("nobody reads").kind(),
         ErrorKind::BrokenPipe
@@ -127,6 +133,12 @@ fn a_full_queue_is_writable_again_once_received() {
     let mut sent = 0;
     while near.send(&[1; 512]).is_ok() {
         sent += 1;
+    }
+    if BSD {
+        // There is no event for it: the send is simply made again.
+        let full = near.send(&[1; 512]).expect_err("no room");
+        assert_eq!(full.raw_os_error(), Some(libc::ENOBUFS));
+        return println!("skipped: the sender's own socket had room all the while");
     }
     assert_would_block(near.send(&[1; 512]));
     watch.quiet();

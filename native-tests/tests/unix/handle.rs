@@ -4,12 +4,13 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::os::unix::net as unix;
+use std::time::Duration;
 
+#[cfg(not(mio_unsupported_force_poll_poll))]
+use mio::Waker;
 use mio::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, UnixStream};
 use mio::unix::{SourceFd, pipe};
-#[cfg(not(mio_unsupported_force_poll_poll))]
-use mio::{Events, Waker};
-use mio::{Interest, Poll, Token};
+use mio::{Events, Interest, Poll, Token};
 
 use crate::common::Watch;
 use crate::{BOTH, KQUEUE, SocketPath};
@@ -293,19 +294,50 @@ fn a_foreign_descriptor_is_a_source() {
     }
 }
 
-/// A regular file cannot be waited for, and a closed descriptor is none.
+/// A socket that is registered first, and told to be of no use, is told again once it is connected
+/// by a call of the program's own.
+#[test]
+fn a_connect_of_the_programs_own_is_told() {
+    let mut watch = Watch::new();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").expect("bound");
+    // SAFETY: numbers go in.
+    let socket = unsafe { libc::socket(libc::AF_INET, libc::SOCK_STREAM, 0) };
+    assert!(socket >= 0);
+    // std's datagram socket makes the bare call, whatever the socket is.
+    // SAFETY: the descriptor is new.
+    let bare = unsafe { std::net::UdpSocket::from_raw_fd(socket) };
+    bare.set_nonblocking(true).expect("a flag");
+    let mut stream = TcpStream::from(OwnedFd::from(bare.try_clone().expect("a duplicate")));
+    watch
+        .registry()
+        .register(&mut stream, Token(1), Interest::WRITABLE)
+        .expect("registered");
+    // Linux tells so at once, and a BSD does not.
+    let (mut events, now) = (Events::with_capacity(4), Some(Duration::ZERO));
+    watch.poll.poll(&mut events, now).expect("a poll");
+    let address = listener.local_addr().expect("an address");
+    if let Err(error) = stream.try_io(|| bare.connect(address)) {
+        assert_eq!(error.raw_os_error(), Some(libc::EINPROGRESS));
+    }
+    watch.writable(Token(1));
+    assert_eq!(stream.peer_addr().expect("a connection"), address);
+}
+
+/// A regular file cannot be waited for but in a kqueue, and a closed descriptor is none.
 #[test]
 fn what_cannot_be_polled_is_refused() {
     let poll = Poll::new().expect("a poll");
     let file = std::fs::File::open(std::env::current_exe().expect("this test")).expect("readable");
     let number = file.as_raw_fd();
-    let refused = poll
+    let watched = poll
         .registry()
         .register(&mut SourceFd(&number), Token(0), BOTH);
-    assert_eq!(
-        refused.expect_err("a file").kind(),
-        ErrorKind::PermissionDenied
-    );
+    if KQUEUE && !cfg!(mio_kqueue_model) {
+        watched.expect("a kqueue watches files");
+    } else {
+        let refused = watched.expect_err("a file");
+        assert_eq!(refused.kind(), ErrorKind::PermissionDenied);
+    }
     let refused = poll.registry().register(&mut SourceFd(&-1), Token(0), BOTH);
     assert_eq!(
         refused.expect_err("no descriptor").raw_os_error(),

@@ -7,6 +7,8 @@ mod abstract_names;
 mod common;
 mod datagram;
 mod handle;
+#[path = "../common/kqueue.rs"]
+mod kqueue;
 mod pipe;
 mod stream;
 
@@ -14,20 +16,10 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::{env, fs, process};
 
+use kqueue::KQUEUE;
 use mio::Interest;
 
 const BOTH: Interest = Interest::READABLE.add(Interest::WRITABLE);
-
-/// Whether the queue is a kqueue, which has an event for each direction of a source, takes a second
-/// registration of a foreign descriptor for a change of the first, and has none for urgent data.
-const KQUEUE: bool = cfg!(any(
-    mio_kqueue_model,
-    target_os = "dragonfly",
-    target_os = "freebsd",
-    target_os = "netbsd",
-    target_os = "openbsd",
-    target_vendor = "apple",
-));
 
 /// A socket's path, which is in the folder for passing files because that one's name is short:
 /// a Unix address has room for 107 bytes.

@@ -66,8 +66,8 @@ impl sys::Selector for Selector {
     }
 
     fn wait(&self, events: &mut Vec<PublicEvent>, timeout: Option<Duration>) -> io::Result<()> {
-        // The kernel refuses a room of 0, and less than there is will do.
-        let room = events.capacity() as i32;
+        // The kernel refuses a room of 0, or of some hundred millions: less than there is will do.
+        let room = events.capacity().min(1 << 24) as i32;
         let list = events.as_mut_ptr().cast::<libc::epoll_event>();
         let queue = self.queue.as_raw_fd();
         // SAFETY: `PublicEvent` is transparent over `Event`, and that over `epoll_event`; the

@@ -68,6 +68,8 @@ pub(crate) const RECEIVE_BUFFER: Name = (libc::SOL_SOCKET, libc::SO_RCVBUF);
 // Apple's `SO_LINGER` counts ticks of a clock; its `SO_LINGER_SEC` is what the others have.
 const APPLE: bool = cfg!(target_vendor = "apple");
 pub(crate) const LINGER: Name = (libc::SOL_SOCKET, [libc::SO_LINGER, 0x1080][APPLE as usize]);
+/// FreeBSD refuses more seconds than a short has; Apple's systems keep hundredths in one.
+const LONGEST_LINGER: c_int = [0x7FFF, 0x7FFF / 100][APPLE as usize];
 
 const _: () = assert!(size_of::<libc::linger>() == size_of::<[c_int; 2]>());
 
@@ -86,8 +88,11 @@ pub(crate) fn option<const N: usize>(
 pub(crate) fn set_option<const N: usize>(
     socket: &impl AsRawFd,
     (level, name): Name,
-    value: [c_int; N],
+    mut value: [c_int; N],
 ) -> io::Result<()> {
+    if let [_, seconds] = value.as_mut_slice() {
+        *seconds = LONGEST_LINGER.min(*seconds);
+    }
     let length = size_of_val(&value) as socklen_t;
     let (fd, from) = (socket.as_raw_fd(), value.as_ptr().cast());
     // SAFETY: the kernel reads `length` bytes, which is what `value` has.

@@ -62,7 +62,8 @@ pub(super) struct Slot {
 
 impl Slot {
     pub(super) fn watch(&mut self, token: Token, interest: Interest) {
-        let wanted = wanted(0, interest) as c_short & KNOWN;
+        // Whoever asks for nothing here is a source all the same.
+        let wanted = wanted(FAULT.into(), interest) as c_short & KNOWN;
         (self.token, self.wanted) = (token.0, wanted);
         (self.armed, self.parked) = (wanted | FAULT, 0);
     }
@@ -154,7 +155,7 @@ impl Table {
             }
             let fault = row.revents & FAULT != 0;
             slot.armed &= if fault { 0 } else { !row.revents };
-            slot.parked = if slot.mute { slot.wanted } else { 0 };
+            slot.parked = if slot.mute { slot.wanted & !FAULT } else { 0 };
             let open = slot.wanted & !slot.armed & (POLLIN | POLLOUT);
             let raw = Event(Token(slot.token), row.revents | open);
             events.push(PublicEvent { raw });

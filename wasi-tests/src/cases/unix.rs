@@ -16,7 +16,7 @@ use super::drained::any_stream;
 use super::short::Stream;
 use crate::Outcome;
 use crate::harness::{BOTH, GUEST, Loop, READABLE, TempPath, WRITABLE, assert_blocks, assert_kind};
-use crate::harness::{drain, fill, only_native, pattern, send, would_block};
+use crate::harness::{BSD, drain, fill, only_native, pattern, send, would_block};
 
 impl Stream for UnixStream {
     fn pair(lp: &mut Loop) -> (UnixStream, UnixStream) {
@@ -310,7 +310,10 @@ pub(crate) fn writable_again_after_full_buffer() {
 
 /// A datagram for a peer whose queue is full would block, and when the peer has received there is
 /// a writable event.
-pub(crate) fn writable_again_after_full_queue() {
+pub(crate) fn writable_again_after_full_queue() -> Outcome {
+    if BSD {
+        return Outcome::Skipped("a sender is not told of the receiver's room there");
+    }
     let mut lp = Loop::new();
     let path = TempPath::new();
     let socket = UnixDatagram::bind(&path).unwrap();
@@ -329,11 +332,15 @@ pub(crate) fn writable_again_after_full_queue() {
         assert_eq!(queued, 0);
     }
     lp.writable(1);
+    Outcome::Passed
 }
 
 /// A datagram socket that was shut down for reading has nothing more to receive. Some hosts call
 /// it readable for ever: a loop that believes them all the same does not spin.
-pub(crate) fn shut_down_datagrams_do_not_spin() {
+pub(crate) fn shut_down_datagrams_do_not_spin() -> Outcome {
+    if BSD {
+        return Outcome::Skipped("what is not connected cannot be shut down there");
+    }
     let mut lp = Loop::new();
     let path = TempPath::new();
     let mut socket = UnixDatagram::bind(&path).unwrap();
@@ -344,6 +351,7 @@ pub(crate) fn shut_down_datagrams_do_not_spin() {
         assert_eq!(would_block(socket.recv(&mut [0; 8])).unwrap_or(0), 0);
     });
     assert!(polls < 500, "{polls} polls with nothing new to report");
+    Outcome::Passed
 }
 
 /// A connected pair without names is the system's own to make: a guest is told that it has no such
