@@ -31,6 +31,7 @@ const UNSAFE_FILES: &[&str] = &[
     "src/sys/wasi/abi/sock/standard.rs",
     "src/sys/wasi/abi/sock/wasmedge.rs",
     "src/sys/wasi/component.rs",
+    "src/sys/wasi/streams.rs",
     "src/sys/windows/afd.rs",
     "src/sys/windows/iocp.rs",
     "src/sys/windows/named_pipe.rs",

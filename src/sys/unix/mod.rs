@@ -59,6 +59,7 @@ pub(crate) mod pipe;
 )]
 mod queue;
 #[cfg(feature = "net")]
+#[path = "net.rs"]
 pub(crate) mod socket;
 #[cfg(feature = "os-ext")]
 pub(crate) mod source_fd;

@@ -15,9 +15,6 @@ use crate::error::{ErrorKind, error};
 
 pub(crate) use std::net::{TcpListener, TcpStream, UdpSocket};
 
-#[path = "uds.rs"]
-pub(crate) mod uds;
-
 /// As many connections as may wait to be accepted, where the system's own limit is not lower.
 const BACKLOG: c_int = 1024;
 
@@ -28,7 +25,7 @@ pub(crate) fn tcp_connect(address: SocketAddr) -> io::Result<TcpStream> {
     };
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UdpSocket::from(open(family, libc::SOCK_STREAM)?);
+    let socket = UdpSocket::from(new(family, libc::SOCK_STREAM)?);
     match socket.connect(address) {
         Err(error) if error.raw_os_error() != Some(libc::EINPROGRESS) => Err(error),
         _ => Ok(OwnedFd::from(socket).into()),
@@ -100,7 +97,7 @@ pub(crate) fn set_option<const N: usize>(
 }
 
 /// Opens a socket that neither blocks nor outlives an `exec`.
-pub(super) fn open(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
+pub(super) fn new(family: c_int, kind: c_int) -> io::Result<OwnedFd> {
     // SAFETY: no pointers, and what the call answers is new.
     unsafe { open::own(libc::socket(family, kind | open::FLAGS, 0)) }
 }

@@ -6,7 +6,7 @@
 use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
 
-use super::{self as socket};
+use super::ip as socket;
 
 pub use std::os::unix::net::SocketAddr;
 pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
@@ -15,7 +15,7 @@ pub(crate) use std::os::unix::net::{UnixDatagram, UnixListener, UnixStream};
 pub(crate) fn stream_connect(address: &SocketAddr) -> io::Result<UnixStream> {
     // std's stream waits for the connection. Its datagram socket makes the bare call, which the
     // kernel takes for any socket.
-    let socket = UnixDatagram::from(socket::open(libc::AF_UNIX, libc::SOCK_STREAM)?);
+    let socket = UnixDatagram::from(socket::new(libc::AF_UNIX, libc::SOCK_STREAM)?);
     socket.connect_addr(address)?;
     Ok(OwnedFd::from(socket).into())
 }
@@ -55,7 +55,7 @@ pub(crate) fn datagram_bind(address: &SocketAddr) -> io::Result<UnixDatagram> {
 }
 
 pub(crate) fn datagram_unbound() -> io::Result<UnixDatagram> {
-    socket::open(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
+    socket::new(libc::AF_UNIX, libc::SOCK_DGRAM).map(UnixDatagram::from)
 }
 
 pub(crate) fn datagram_pair() -> io::Result<(UnixDatagram, UnixDatagram)> {
