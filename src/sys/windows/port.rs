@@ -141,9 +141,9 @@ impl Port {
         call: impl FnOnce(*mut OVERLAPPED) -> BOOL,
     ) -> io::Result<()> {
         let leaked = Arc::into_raw(Arc::clone(it));
-        // SAFETY: an `Operation` is the head of each `T`.
-        let overlapped = unsafe { (*leaked.cast::<Operation>()).overlapped() };
-        // SAFETY: it is not in flight.
+        // The head's head, by a pointer to the whole, since it comes back as one.
+        let overlapped = leaked.cast_mut().cast::<OVERLAPPED>();
+        // SAFETY: it is not in flight, and an `UnsafeCell` within an `Operation` within a `T`.
         unsafe { overlapped.write(OVERLAPPED::default()) };
         self.in_flight.fetch_add(1, Relaxed);
         match cvt(call(overlapped)) {
