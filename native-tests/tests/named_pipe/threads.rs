@@ -4,7 +4,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Barrier;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::Events;
 use mio::windows::NamedPipe;
@@ -170,6 +170,7 @@ fn dropping_races_with_completions() {
 /// Whoever is last to let go of the port collects what is in flight.
 #[test]
 fn pipe_and_poll_are_dropped_at_once() {
+    let begin = Instant::now();
     for round in 0..60 {
         let mut watch = Watch::new();
         let (server, mut peer) = connected(&mut watch);
@@ -194,4 +195,6 @@ fn pipe_and_poll_are_dropped_at_once() {
             scope.spawn(at_once(Box::new(|| drop(peer))));
         });
     }
+    // The peer has gone as well, so that nobody waits for what does not end.
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
 }

@@ -4,9 +4,9 @@
 //! address of its [`Operation`]; a program's own, without an operation, carry an event.
 //!
 //! The kernel writes to an operation until it ends. So [`Port::start`] leaks a reference into the
-//! call, and the packet gives it back: who began an operation may go before it ends. An operation
-//! holds no port, or neither would ever go; the port counts what is in flight, and collects it
-//! before it goes.
+//! call, and the packet gives it back: who began an operation may go before it ends. One whose
+//! owner has gone holds no port, or neither would ever go; the port counts what is in flight, and
+//! collects it before it goes.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
