@@ -120,7 +120,10 @@ impl<T> IoSource<T> {
         if self.registry == registry.id {
             return Ok(());
         }
-        let what = "this source is not registered with this poller";
+        if self.registry != 0 {
+            return Err(self.taken(registry));
+        }
+        let what = "this source is not registered";
         Err(error(ErrorKind::NotFound, what, "call `register` first"))
     }
 }

@@ -10,9 +10,11 @@ mod pair;
 use std::collections::HashMap;
 use std::io::{ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use asleep::{this_thread, until_asleep};
 use common::{DEADLINE, Watch, assert_would_block};
@@ -308,6 +310,41 @@ fn client(address: SocketAddr, seed: u8) {
         }
         assert_eq!(got, sent);
     }
+}
+
+/// Each change may end the host's wait, which then goes on for what is left of its time.
+#[test]
+fn changes_without_an_end_prolong_no_wait() {
+    let mut watch = Watch::new();
+    let registry = registry_of(&watch);
+    let address = "127.0.0.1:0".parse().expect("an address");
+    let mut listener = TcpListener::bind(address).expect("bound");
+    registry
+        .register(&mut listener, Token(0), Interest::READABLE)
+        .expect("registered");
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            let begin = Instant::now();
+            // Nobody connects, and a listener is never writable.
+            while !done.load(Ordering::Relaxed) && begin.elapsed() < DEADLINE {
+                for interest in [Interest::WRITABLE, Interest::READABLE] {
+                    let again = registry.reregister(&mut listener, Token(0), interest);
+                    again.expect("registered anew");
+                }
+            }
+        });
+        let mut events = Events::with_capacity(4);
+        let begin = Instant::now();
+        for timeout in [0, 0, 50, 0, 50] {
+            let timeout = Some(Duration::from_millis(timeout));
+            watch.poll.poll(&mut events, timeout).expect("a poll");
+            assert!(events.is_empty(), "{events:?}");
+        }
+        let waited = begin.elapsed();
+        done.store(true, Ordering::Relaxed);
+        assert!(waited < Duration::from_secs(3), "{waited:?}");
+    });
 }
 
 /// One thread accepts and registers with the polls of two others, which echo to four clients.

@@ -1,9 +1,10 @@
 //! Completions that race with calls of other threads.
 
 use std::io::{self, ErrorKind, Read, Write};
+use std::sync::Barrier;
 use std::sync::mpsc::{self, Receiver};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use mio::Events;
 use mio::windows::NamedPipe;
@@ -164,4 +165,36 @@ fn dropping_races_with_completions() {
     write_all(&mut watch, SERVER, &server, b"x");
     peer.write_all(b"y").expect("room");
     assert_eq!(read_exact(&mut watch, SERVER, &server, 1), b"y");
+}
+
+/// Whoever is last to let go of the port collects what is in flight.
+#[test]
+fn pipe_and_poll_are_dropped_at_once() {
+    let begin = Instant::now();
+    for round in 0..60 {
+        let mut watch = Watch::new();
+        let (server, mut peer) = connected(&mut watch);
+        let (listening, _name) = listening(&watch);
+        let _ = listening.connect();
+        peer.write_all(b"text").expect("room");
+        if round % 2 > 0 {
+            assert_eq!((&server).write(&pattern(MUCH)).expect("taken"), MUCH);
+        }
+        let start = Barrier::new(4);
+        let at_once = |what: Box<dyn FnOnce() + Send>| {
+            let start = &start;
+            move || {
+                start.wait();
+                what();
+            }
+        };
+        thread::scope(|scope| {
+            scope.spawn(at_once(Box::new(|| drop(watch))));
+            scope.spawn(at_once(Box::new(|| drop(server))));
+            scope.spawn(at_once(Box::new(|| drop(listening))));
+            scope.spawn(at_once(Box::new(|| drop(peer))));
+        });
+    }
+    // The peer has gone as well, so that nobody waits for what does not end.
+    assert!(begin.elapsed() < DEADLINE, "{:?}", begin.elapsed());
 }

@@ -299,11 +299,9 @@ unsafe impl Overlapped for Socket {
         let poll = unsafe { *self.poll.get() };
         let (news, lost) = (poll.conditions & state.armed, poll.conditions & LOCAL_CLOSE);
         // Nothing holds: the rest is over.
-        match if poll.count == 0 {
-            STATUS_TIMEOUT
-        } else {
-            status
-        } {
+        let over = poll.count == 0;
+        let status = if over { STATUS_TIMEOUT } else { status };
+        match status {
             _ if !state.open => {}
             STATUS_TIMEOUT => state.armed |= std::mem::take(&mut state.resting),
             // By us, or by Windows with the thread that began it.

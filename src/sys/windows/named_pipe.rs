@@ -176,11 +176,14 @@ impl NamedPipe {
                 let _ = state.sides[CONNECT].fail();
             }
         }
-        let here = |own: &Arc<Port>| Arc::ptr_eq(own, port);
-        if !state.port.as_ref().is_some_and(here) || held != state.token.is_some() {
-            let what = ["this pipe is registered", "this pipe is not registered"];
-            let kind = [ErrorKind::AlreadyExists, ErrorKind::NotFound];
-            let (kind, what) = (kind[usize::from(held)], what[usize::from(held)]);
+        let elsewhere = |own: &Arc<Port>| !Arc::ptr_eq(own, port);
+        let elsewhere = state.port.as_ref().is_some_and(elsewhere);
+        if elsewhere || held != state.token.is_some() {
+            let (kind, what) = if held && !elsewhere {
+                (ErrorKind::NotFound, "this pipe is not registered")
+            } else {
+                (ErrorKind::AlreadyExists, "this pipe is registered")
+            };
             return Err(error(kind, what, "it has one poller, for good"));
         }
         if token.is_some() {

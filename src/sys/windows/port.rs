@@ -4,9 +4,9 @@
 //! address of its [`Operation`]; a program's own, without an operation, carry an event.
 //!
 //! The kernel writes to an operation until it ends. So [`Port::start`] leaks a reference into the
-//! call, and the packet gives it back: who began an operation may go before it ends. An operation
-//! holds no port, or neither would ever go; the port counts what is in flight, and collects it
-//! before it goes.
+//! call, and the packet gives it back: who began an operation may go before it ends. One whose
+//! owner has gone holds no port, or neither would ever go; the port counts what is in flight, and
+//! collects it before it goes.
 #![allow(unsafe_code)]
 
 use std::cell::UnsafeCell;
@@ -141,9 +141,9 @@ impl Port {
         call: impl FnOnce(*mut OVERLAPPED) -> BOOL,
     ) -> io::Result<()> {
         let leaked = Arc::into_raw(Arc::clone(it));
-        // SAFETY: an `Operation` is the head of each `T`.
-        let overlapped = unsafe { (*leaked.cast::<Operation>()).overlapped() };
-        // SAFETY: it is not in flight.
+        // The head's head, by a pointer to the whole, since it comes back as one.
+        let overlapped = leaked.cast_mut().cast::<OVERLAPPED>();
+        // SAFETY: it is not in flight, and an `UnsafeCell` within an `Operation` within a `T`.
         unsafe { overlapped.write(OVERLAPPED::default()) };
         self.in_flight.fetch_add(1, Relaxed);
         match cvt(call(overlapped)) {

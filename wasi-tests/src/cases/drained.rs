@@ -76,17 +76,25 @@ pub(crate) fn reset_after_the_data() {
     assert_kind(client.read(&mut [0; 8]), ErrorKind::ConnectionReset);
     after_a_reset(&mut client);
 
-    let (mut client, mut server) = watched::<TcpStream>(&mut lp);
-    come_up_short(&mut lp, &mut client, &mut server);
+    // In Wine a read has two steps, and one in the moment of the reset may be the end.
+    let tries = if WINSOCK { 12 } else { 1 };
+    assert!((0..tries).any(|_| reads_a_reset(&mut lp)));
+}
+
+/// Whether who goes on reading without a poll is told of the reset.
+fn reads_a_reset(lp: &mut Loop) -> bool {
+    let (mut client, mut server) = watched::<TcpStream>(lp);
+    come_up_short(lp, &mut client, &mut server);
     reset(server);
-    let error = loop {
+    loop {
         match client.read(&mut [0; 8]) {
             Err(error) if error.kind() == ErrorKind::WouldBlock => _ = lp.left("the reset"),
-            other => break other,
+            Ok(0) => return false,
+            other => break assert_kind(other, ErrorKind::ConnectionReset),
         }
-    };
-    assert_kind(error, ErrorKind::ConnectionReset);
+    }
     after_a_reset(&mut client);
+    true
 }
 
 /// It is at its end, or tells of the reset again.

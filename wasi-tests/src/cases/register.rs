@@ -54,19 +54,14 @@ pub(crate) fn another_registry_is_refused() {
     let mut other = Loop::new();
     let (mut socket, address) = udp();
     lp.add(&mut socket, 1, READABLE);
-    assert!(
-        other
-            .registry()
-            .register(&mut socket, Token(2), READABLE)
-            .is_err()
-    );
-    assert!(
-        other
-            .registry()
-            .reregister(&mut socket, Token(2), READABLE)
-            .is_err()
-    );
-    assert!(other.registry().deregister(&mut socket).is_err());
+    let registry = other.registry();
+    for refused in [
+        registry.register(&mut socket, Token(2), READABLE),
+        registry.reregister(&mut socket, Token(2), READABLE),
+        registry.deregister(&mut socket),
+    ] {
+        assert_kind(refused, ErrorKind::AlreadyExists);
+    }
     socket.send_to(b"hello", address).unwrap();
     assert_eq!(lp.datagram(&socket, 1).0, b"hello");
     other.quiet("it has no sources");
