@@ -120,10 +120,7 @@ impl<T> IoSource<T> {
         if self.registry == registry.id {
             return Ok(());
         }
-        if self.registry != 0 {
-            return Err(self.taken(registry));
-        }
-        let what = "this source is not registered";
+        let what = "this source is not registered with this poller";
         Err(error(ErrorKind::NotFound, what, "call `register` first"))
     }
 }

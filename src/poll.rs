@@ -88,8 +88,8 @@ impl Registry {
     /// What is ready at that moment is reported by the next poll, as with [`Registry::register`].
     ///
     /// # Errors
-    /// [`NotFound`](io::ErrorKind::NotFound) where the source is not registered;
-    /// [`AlreadyExists`](io::ErrorKind::AlreadyExists) where it is with another poller.
+    /// [`NotFound`](io::ErrorKind::NotFound) where the source is not registered, or with another
+    /// poller. Else the host's.
     pub fn reregister<S>(&self, source: &mut S, token: Token, interests: Interest) -> io::Result<()>
     where
         S: event::Source + ?Sized,
